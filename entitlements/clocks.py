@@ -39,6 +39,10 @@ class Deadline:
         """
         return cls(real_now() + seconds)
 
+    def sooner(self, seconds: float) -> Deadline:
+        """Give whichever comes first: this deadline, or one some seconds from now."""
+        return Deadline(min(self.at, real_now() + seconds))
+
     def remaining(self) -> float:
         """Count the seconds left; never negative."""
         return max(0.0, self.at - real_now())

@@ -9,12 +9,11 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-import os
 import threading
 from typing import TYPE_CHECKING, Final
-from weakref import WeakSet
 
 from entitlements.clocks import real_now
+from entitlements.forks import reset_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,10 +56,11 @@ class Watchdog:
     """Ring alarms at their moments; the thread starts with the first one and is rebuilt after a fork."""
 
     def __init__(self) -> None:
-        self._reset()
-        _born.add(self)
+        self.reset()
+        reset_in_child(self)
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Begin anew, with no alarms, as a forked child must."""
         self._wake = threading.Condition()
         self._heap: list[tuple[float, int, Alarm]] = []
         self._order = itertools.count()
@@ -99,14 +99,4 @@ class Watchdog:
         return self._heap[0][0] - real_now() if self._heap else None
 
 
-_born: Final[WeakSet[Watchdog]] = WeakSet()
 watchdog: Final = Watchdog()
-
-
-def _after_fork() -> None:
-    for each in list(_born):
-        each._reset()  # noqa: SLF001 - the module's own; the parent's thread and locks don't exist here
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

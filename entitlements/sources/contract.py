@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from entitlements.errors import InvalidInput
+
 if TYPE_CHECKING:
     from entitlements.clocks import Deadline
 
@@ -24,6 +26,10 @@ class Holding:
     features: frozenset[str]
     known: bool = True
     request_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.features, frozenset) or not all(isinstance(key, str) for key in self.features):
+            raise InvalidInput(f"a source gave {self.features!r:.80}: Holding.features must be a frozenset of str")
 
 
 class Source(Protocol):

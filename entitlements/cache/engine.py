@@ -1,0 +1,306 @@
+"""The cache: a state machine of snapshots, fences and flights that never waits.
+
+Clock, real time, random, spawning and alarms are passed in, so that the same code runs under threads, under asyncio and
+in a simulator on one thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Protocol
+
+from cachetools import LRUCache
+
+from entitlements.cache.backoff import FIRST, Backoff
+from entitlements.cache.fences import Fences
+from entitlements.cache.flight import Failure, Flight, Outcome
+from entitlements.cache.memory import FeatureSets, MemoryStore
+from entitlements.cache.snapshot import Snapshot
+from entitlements.clocks import Deadline, real_now
+from entitlements.errors import StripeError
+from entitlements.forks import reset_in_child
+from entitlements.seldom import Seldom
+from entitlements.watchdog import watchdog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from entitlements.freshness import Freshness
+    from entitlements.settings import Limits
+    from entitlements.sources.contract import Holding, Source
+
+__all__ = ["Cache", "Rate", "Seams", "Tally"]
+
+_log = logging.getLogger("entitlements")
+_seldom = Seldom(_log)
+_UNKNOWN_KEPT: Final = 10_000  # customers Stripe doesn't know live apart: a random id can't push a payer out
+
+
+class Cancellable(Protocol):
+    """A call to come that can be taken back."""
+
+    def cancel(self) -> object: ...
+
+
+class Rate(Protocol):
+    """A budget of requests a second."""
+
+    def reserve(self, patience: float) -> float | None: ...
+
+    def free(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """What the cache takes from the world outside.
+
+    Attributes:
+        spawn: run a job elsewhere; false when there is no room for it.
+        clock: the clock that judges ages; `None` for `time.monotonic`, as a test may have replaced it.
+        now: real seconds.
+        draw: a random number from 0 to 1.
+        alarm: have something called at a real moment.
+        sleep: wait for a turn in the rate budget; called where jobs run.
+    """
+
+    spawn: Callable[[Callable[[], object]], bool]
+    sleep: Callable[[float], object]
+    clock: Callable[[], float] | None = None
+    now: Callable[[], float] = real_now
+    draw: Callable[[], float] = random.random
+    alarm: Callable[[float, Callable[[], object]], Cancellable] = watchdog.at
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened so far, for `stats()`."""
+
+    fetches: int = 0
+    failures: int = 0
+    joined: int = 0
+    held_back: int = 0  # not fetched: a failure is remembered, or the rate budget is spent
+    superseded: int = 0  # fetched, and thrown away because a fence had been raised meanwhile
+
+
+class Cache:
+    """Know one scope's customers: look, begin a fetch, complete it, fail it, expire it."""
+
+    def __init__(  # noqa: PLR0913 - the seams of the state machine
+        self,
+        source: Source,
+        *,
+        scope: str,
+        fences: Fences,
+        freshness: Freshness,
+        limits: Limits,
+        rate: Rate,
+        seams: Seams,
+    ) -> None:
+        self._source = source
+        self._scope = scope
+        self._fences = fences
+        self._freshness = freshness
+        self._limits = limits
+        self._rate = rate
+        self._seams = seams
+        self.tally: Final = Tally()
+        self.memory: Final = MemoryStore(limits.customers)
+        self._unknown: LRUCache[str, Snapshot] = LRUCache(_UNKNOWN_KEPT)
+        self._sets = FeatureSets()
+        self._backoff = Backoff(seams.now, seams.draw)
+        self.reset()
+        reset_in_child(self)
+
+    def reset(self) -> None:
+        """Let go of what belongs to another process, as a forked child must; snapshots and fences stay."""
+        self._lock = threading.Lock()
+        self._flights: dict[str, Flight] = {}
+        self.memory.requeue()
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def clock(self) -> float:
+        """Read the clock that judges ages."""
+        return self._seams.clock() if self._seams.clock else monotonic()
+
+    def slot(self, customer: str) -> int:
+        """Find the customer's fence."""
+        return self._fences.slot(self._scope, customer)
+
+    def look(self, customer: str) -> Snapshot | None:
+        """Find the customer's snapshot, if its fence stands."""
+        snapshot = self.memory.entries.get(customer) or self._unknown.get(customer)
+        return snapshot if snapshot is not None and self.stands(snapshot) else None
+
+    def stands(self, snapshot: Snapshot) -> bool:
+        """Say whether nothing became known since the fetch behind this began."""
+        return self._fences.words[snapshot.slot] == snapshot.token != 0
+
+    def age(self, snapshot: Snapshot) -> float:
+        """Count the seconds since the fetch behind a snapshot began."""
+        return self.clock() - snapshot.began
+
+    def affordable(self, customer: str) -> bool:
+        """Say whether a fetch that isn't urgent may be made now."""
+        flying = self._flights.get(customer)
+        if flying is not None and flying.token == self._fences.words[flying.slot]:
+            return True
+        with self._lock:
+            held_back = self._backoff.blocked(customer)
+        return held_back is None and self._rate.free()
+
+    @property
+    def flying(self) -> int:
+        """Count the fetches under way."""
+        return len(self._flights)
+
+    @property
+    def customers(self) -> int:
+        """Count the customers remembered."""
+        return len(self.memory.entries)
+
+    # --- changing ----------------------------------------------------------------------------------------------------
+
+    def invalidate(self, customer: str) -> None:
+        """Raise the customer's fence: a change became known."""
+        self._fences.raise_(self.slot(customer))
+
+    def begin(self, customer: str, *, after: float | None = None, patience: float) -> Flight:
+        """Join the fetch under way for a customer, or begin one.
+
+        Only a fetch that carries today's token may be joined, and only one begun after `after` (a real moment), if that
+        is given. A fetch that can't be made comes back as a flight that has landed, with its failure.
+        """
+        slot = self.slot(customer)
+        with self._lock:
+            token = self._fences.token(slot)
+            flight = self._flights.get(customer)
+            if flight is not None and flight.token == token and (after is None or flight.moment > after):
+                self.tally.joined += 1
+                return flight
+            flight = Flight(
+                customer,
+                slot=slot,
+                token=token,
+                began=self.clock(),
+                moment=self._seams.now(),
+                deadline=Deadline(self._seams.now() + self._limits.deadline),
+                settling=self._fences.settling(token, self._freshness.settle),
+            )
+            turn = self._turn(flight, patience)
+            if turn is None:
+                return flight
+            self._flights[customer] = flight
+            self.tally.fetches += 1
+        self._launch(flight, turn)
+        return flight
+
+    def _turn(self, flight: Flight, patience: float) -> float | None:
+        """Find the seconds to wait for a turn; or land the flight, which never took off."""
+        blocked = self._backoff.blocked(flight.customer)
+        if blocked is not None:
+            self._hold_back(flight, blocked.detail, blocked.until - self._seams.now())
+            return None
+        turn = self._rate.reserve(patience)
+        if turn is None:
+            self._hold_back(flight, "the budget of requests to Stripe is spent for now", FIRST)
+            return None
+        self._backoff.probing()
+        return turn
+
+    def _hold_back(self, flight: Flight, detail: str, retry_after: float) -> None:
+        self.tally.held_back += 1
+        flight.land(Outcome(failure=Failure(detail, retry_after)))
+
+    def _launch(self, flight: Flight, turn: float) -> None:
+        try:
+            alarm = self._seams.alarm(flight.deadline.at, partial(self._expire, flight))
+            flight.on_landing(alarm.cancel)
+            room = self._seams.spawn(partial(self._fly, flight, turn))
+        except RuntimeError as error:  # the interpreter is shutting down and starts no thread
+            self._fail(flight, str(error))
+            return
+        if not room:
+            self._fail(flight, "too many customers are being fetched at once")
+
+    def _fly(self, flight: Flight, turn: float) -> None:
+        try:
+            if turn > 0:
+                self._seams.sleep(turn)
+            if flight.outcome is not None:
+                return  # given up while it waited for its turn
+            holding = self._source.fetch(flight.customer, flight.deadline)
+            self._complete(flight, holding)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting
+            self._fail(flight, _describe(error), error)
+            if not isinstance(error, Exception):
+                _log.exception("a fetch died")
+
+    def _complete(self, flight: Flight, holding: Holding) -> None:
+        """Store what a fetch learnt, under the token noted before it began."""
+        with self._lock:
+            snapshot = self._snapshot(flight, holding)
+            if self.stands(snapshot):
+                self._store(flight.customer, snapshot, known=holding.known)
+            else:
+                self.tally.superseded += 1
+            self._backoff.succeeded(flight.customer)
+            self._leave(flight)
+        if not holding.known:
+            _seldom.warning("Stripe knows no customer %r in this account and mode", flight.customer)
+        flight.land(Outcome(snapshot, request_id=holding.request_id))
+
+    def _snapshot(self, flight: Flight, holding: Holding) -> Snapshot:
+        lifetime = self._freshness.lifetime(
+            settling=flight.settling,
+            known=holding.known,
+            random=self._seams.draw(),
+        )
+        return Snapshot(
+            self._sets.shared(frozenset(holding.features)),
+            token=flight.token,
+            slot=flight.slot,
+            began=flight.began,
+            moment=flight.moment,
+            deadline=flight.began + lifetime,
+        )
+
+    def _store(self, customer: str, snapshot: Snapshot, *, known: bool) -> None:
+        before = self.memory.entries.get(customer) or self._unknown.get(customer)
+        if before is not None and before.token == snapshot.token and before.moment > snapshot.moment:
+            return  # a fetch that was given up arrives after a newer one
+        if known:
+            self._unknown.pop(customer, None)
+            self.memory.put(customer, snapshot)
+        else:
+            self.memory.drop(customer)
+            self._unknown[customer] = snapshot
+
+    def _fail(self, flight: Flight, detail: str, error: BaseException | None = None) -> None:
+        """Land a flight with a failure, and remember that it failed."""
+        with self._lock:
+            if flight.outcome is not None:
+                return
+            self._leave(flight)
+            self.tally.failures += 1
+            blocked = self._backoff.failed(flight.customer, detail)
+        retry_after = max(blocked.until - self._seams.now(), 0.0)
+        request_id = error.request_id if isinstance(error, StripeError) else None
+        flight.land(Outcome(failure=Failure(detail, retry_after), request_id=request_id))
+
+    def _expire(self, flight: Flight) -> None:
+        """Give a flight up at its deadline, wherever its thread may hang."""
+        self._fail(flight, f"no complete answer within {self._limits.deadline:g} s")
+
+    def _leave(self, flight: Flight) -> None:
+        if self._flights.get(flight.customer) is flight:
+            del self._flights[flight.customer]
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,173 @@
+"""One customer's view of an instance: live, or pinned for the length of a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from entitlements.cache.wait import glance
+from entitlements.core import on_a_loop
+from entitlements.decision import Decision, Reason, Source, enforced
+from entitlements.pinned import Pinned
+from entitlements.question import Question
+from entitlements.requirement import Requirement
+from entitlements.stripe.ids import feature_key
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from entitlements.cache.wait import Wait
+    from entitlements.core import Core
+
+__all__ = ["Customer", "RequestView", "View"]
+
+
+class View:
+    """What a live view and a request's have in common: an instance, a customer, and the same words."""
+
+    def __init__(self, core: Core, customer: str | None) -> None:
+        self.core = core
+        self.stripe_customer_id = customer
+
+    def decide(self, need: Requirement) -> Generator[Wait, None, Decision]:
+        """Answer for this customer, as a flow."""
+        return self.core.decide(self.stripe_customer_id, need)
+
+    def check(self, feature: str) -> Decision:
+        """Answer with reasons, as `Entitlements.check` does."""
+        return self.core.run(self.decide(_one(feature)))
+
+    def require(self, feature: str) -> Decision:
+        """Go on only if the customer may, as `Entitlements.require` does.
+
+        Raises:
+            FeatureRequired: no; the error says what would unlock it.
+            EntitlementsUnavailable: it can't be told.
+        """
+        return enforced(self.check(feature))
+
+    def acheck(self, feature: str) -> Question[Decision]:
+        """Do the same as `check`, awaiting what must be waited for."""
+
+        async def acheck() -> Decision:
+            return await self.core.arun(self.decide(_one(feature)))
+
+        return Question(acheck())
+
+    def arequire(self, feature: str) -> Question[Decision]:
+        """Do the same as `require`, awaiting what must be waited for."""
+
+        async def arequire() -> Decision:
+            return enforced(await self.core.arun(self.decide(_one(feature))))
+
+        return Question(arequire())
+
+    def pinned(self) -> Pinned:
+        """Give the customer's features, held still."""
+        raise NotImplementedError
+
+    def __contains__(self, feature: object) -> bool:
+        """Say whether the customer has a feature; a no is not verified, and may be a don't-know: see `unavailable`."""
+        return feature in self.pinned()
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Give the lookup keys the customer holds; when `unavailable`, what is missing may be held all the same."""
+        return self.pinned()
+
+    @property
+    def unavailable(self) -> bool:
+        """Say whether it can't be told what the customer lacks. Templates show this, and never an upsell."""
+        return self.pinned().unavailable
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.stripe_customer_id!r})"
+
+
+class Customer(View):
+    """A live view: every question is answered as of now.
+
+    >>> from entitlements import Entitlements
+    >>> with Entitlements("sk_test_123") as ents:
+    ...     ents.for_customer("cus_123")
+    Customer('cus_123')
+    """
+
+    def has_feature(self, feature: str) -> bool:
+        """Say whether the customer may, as `Entitlements.has_feature` does."""
+        return bool(self.core.run(self.core.decide(self.stripe_customer_id, _one(feature), explain=False)))
+
+    def ahas_feature(self, feature: str) -> Question[bool]:
+        """Do the same as `has_feature`, awaiting what must be waited for."""
+
+        async def ahas_feature() -> bool:
+            flow = self.core.decide(self.stripe_customer_id, _one(feature), explain=False)
+            return bool(await self.core.arun(flow))
+
+        return Question(ahas_feature())
+
+    def pinned(self) -> Pinned:
+        """Hold the customer's features still: a frozenset that answers in nanoseconds, for one request or one job."""
+        return self.core.run(self.core.hold(self.stripe_customer_id))
+
+    def apinned(self) -> Question[Pinned]:
+        """Do the same as `pinned`, awaiting what must be waited for."""
+
+        async def apinned() -> Pinned:
+            return await self.core.arun(self.core.hold(self.stripe_customer_id))
+
+        return Question(apinned())
+
+
+class RequestView(View):
+    """The view that middleware binds: it pins at the first question, so that one request sees one truth.
+
+    A refusal may be verified once; what was learnt then is pinned for the rest of the request.
+    """
+
+    def __init__(self, core: Core, customer: str | None, *, anonymous: bool = False) -> None:
+        super().__init__(core, customer)
+        self.anonymous = anonymous
+        self._pin: Pinned | None = Pinned() if anonymous else None
+        self._verified = False
+
+    def decide(self, need: Requirement) -> Generator[Wait, None, Decision]:
+        """Answer for this request, as a flow."""
+        if self.anonymous:
+            return Decision(need, Reason.ANONYMOUS)
+        customer = self.stripe_customer_id
+        if customer is None:
+            return (yield from self.core.decide(None, need))
+        pin = yield from self.load()
+        if need.met_by(pin) or self._verified:
+            return (yield from self.core.judge.by_pin(customer, need, pin))
+        decision = yield from self.core.decide(customer, need)
+        if decision.source is Source.FETCHED:
+            self._verified = True
+            self._pin = yield from self.core.hold(customer)
+        return decision
+
+    def load(self) -> Generator[Wait, None, Pinned]:
+        """Pin, unless that was done, as a flow."""
+        if self._pin is None:
+            self._pin = yield from self.core.hold(self.stripe_customer_id)
+        return self._pin
+
+    def seen_by(self, core: Core) -> RequestView:
+        """Give this view to a gate that asks another instance about the same customer."""
+        return self if core is self.core else RequestView(core, self.stripe_customer_id, anonymous=self.anonymous)
+
+    def pinned(self) -> Pinned:
+        """Give what this request has pinned, pinning it at the first question.
+
+        On an event loop's thread nothing is waited for: an unloaded view begins to fetch and reads `unavailable`.
+        """
+        if self._pin is not None:
+            return self._pin
+        if not on_a_loop():
+            return self.core.run(self.load())
+        self._pin = glance(self.core.hold(self.stripe_customer_id))
+        return self._pin or Pinned(unavailable=True)
+
+
+def _one(feature: str) -> Requirement:
+    return Requirement((feature_key(feature),))

@@ -1,0 +1,153 @@
+"""How old an answer may be: pure rules, given ages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import Enum, StrEnum, auto
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from entitlements.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["FeatureClass", "Freshness", "Plan", "Windows"]
+
+_A_DAY = 86_400.0
+JITTER = 0.1  # a time to live is shortened by up to this share, so that customers don't expire together
+
+
+class FeatureClass(StrEnum):
+    """How much staleness a feature tolerates."""
+
+    STRICT = "strict"  # none beyond the time to live: payouts, seats, whatever is costly or can't be undone
+    STANDARD = "standard"
+    LENIENT = "lenient"  # a day of Stripe's failing
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How long beyond its time to live an allow may still be served, in seconds of age.
+
+    Attributes:
+        revalidate: up to this age, while one refresh runs behind.
+        error: up to this age, while the source fails and the fence stands.
+    """
+
+    revalidate: float
+    error: float
+
+
+class Plan(Enum):
+    """What to do with a question, given the snapshot at hand."""
+
+    SERVE = auto()  # the snapshot answers
+    REFRESH = auto()  # the snapshot answers, and one refresh runs behind
+    VERIFY = auto()  # the snapshot refuses; check once more if that can be afforded
+    PREFER_FETCH = auto()  # fetch, briefly; the snapshot stands in while the source fails
+    FETCH = auto()  # nothing at hand answers
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Say how old an answer may be, in seconds from the beginning of the fetch behind it.
+
+    Attributes:
+        ttl: served without asking; shortened by up to a tenth at random.
+        stale_while_revalidate: beyond `ttl`, an allow is served while one refresh runs behind.
+        stale_if_error: beyond `ttl`, an allow is served while Stripe fails and no change is known.
+        max_stale: a ceiling nothing passes.
+        negative_ttl: for customers Stripe doesn't know.
+        settle: after an event, Stripe's list may lag behind it for so long; meanwhile
+        settle_ttl: is the time to live.
+        recheck_denial_after: a refusal that rests on an older snapshot is verified before it is given.
+        unsynced_ttl: the time to live while out of touch with the other hosts.
+
+    Raises:
+        InvalidSettings: an age that is no number of seconds, negative, or beyond `max_stale`.
+
+    >>> Freshness(ttl=60).ttl
+    60
+    >>> Freshness(ttl=-1)
+    Traceback (most recent call last):
+    ...
+    entitlements.errors.InvalidSettings: Freshness.ttl is -1: give seconds, a finite number above 0
+    """
+
+    ttl: float = 300.0
+    stale_while_revalidate: float = 300.0
+    stale_if_error: float = 3600.0
+    max_stale: float = 86_400.0
+    negative_ttl: float = 15.0
+    settle: float = 10.0
+    settle_ttl: float = 2.0
+    recheck_denial_after: float = 5.0
+    unsynced_ttl: float = 15.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            self._check(field.name, may_be_zero=field.name not in _ABOVE_ZERO)
+        if self.ttl > self.max_stale:
+            raise InvalidSettings(
+                f"Freshness.ttl is {self.ttl:g}, above max_stale {self.max_stale:g}: nothing may be served so old; "
+                "lower ttl or raise max_stale"
+            )
+
+    def _check(self, name: str, *, may_be_zero: bool) -> None:
+        value: object = getattr(self, name)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        if not number or value < 0 or (value == 0 and not may_be_zero):  # type: ignore[operator]  # a number by now
+            least = "not below 0" if may_be_zero else "above 0"
+            raise InvalidSettings(f"Freshness.{name} is {value!r}: give seconds, a finite number {least}")
+
+    def lifetime(self, *, settling: bool, known: bool, random: float) -> float:
+        """Give a new snapshot its time to live, in seconds; `random` is a draw from 0 to 1."""
+        if not known:
+            return min(self.negative_ttl, self.ttl)
+        if settling:
+            return min(self.settle_ttl, self.ttl / 2)
+        return self.ttl * (1 - JITTER * random)
+
+    def windows(self, feature_class: FeatureClass, *, lifetime: float) -> Windows:
+        """Say how far beyond its time to live a snapshot's allow reaches.
+
+        A snapshot fetched right after an event, or about an unknown customer, has a short life because it may be wrong
+        already: it is never served while a refresh runs behind it.
+        """
+        if feature_class is FeatureClass.STRICT:
+            return Windows(lifetime, lifetime)
+        brief = lifetime < self.ttl * (1 - JITTER)
+        revalidate = 0.0 if brief else self.stale_while_revalidate
+        error = _A_DAY if feature_class is FeatureClass.LENIENT else self.stale_if_error
+        return Windows(min(lifetime + revalidate, self.max_stale), min(lifetime + error, self.max_stale))
+
+    def plan(self, *, met: bool, age: float, lifetime: float, windows: Windows, live_feed: bool) -> Plan:
+        """Decide what to do with a question that a snapshot answers with yes (`met`) or no.
+
+        Admit on bounded evidence, refuse on fresh evidence.
+        """
+        if age < 0:  # a clock went back: nobody knows how old this is
+            return Plan.FETCH
+        if met:
+            return self._plan_allow(age, lifetime, windows)
+        if age >= lifetime:
+            return Plan.FETCH
+        return Plan.SERVE if live_feed or age <= self.recheck_denial_after else Plan.VERIFY
+
+    @staticmethod
+    def _plan_allow(age: float, lifetime: float, windows: Windows) -> Plan:
+        if age < lifetime:
+            return Plan.SERVE
+        if age < windows.revalidate:
+            return Plan.REFRESH
+        return Plan.PREFER_FETCH if age < windows.error else Plan.FETCH
+
+
+_ABOVE_ZERO = frozenset({"ttl", "max_stale", "negative_ttl", "settle_ttl", "unsynced_ttl"})
+
+
+def strictest(classes: Mapping[str, FeatureClass], features: Iterable[str]) -> FeatureClass:
+    """Judge several features by the one that tolerates least."""
+    order = (FeatureClass.STRICT, FeatureClass.STANDARD, FeatureClass.LENIENT)
+    return min((classes.get(feature, FeatureClass.STANDARD) for feature in features), key=order.index)

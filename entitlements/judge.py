@@ -1,0 +1,250 @@
+"""The judge: decides one question, fetching when the snapshot at hand can't answer it.
+
+A decision is written once, as a flow that yields whatever must be waited for; a thread blocks where a task awaits.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from entitlements import token as freshness_token
+from entitlements.cache.flight import Failure
+from entitlements.cache.wait import Wait
+from entitlements.clocks import Deadline, real_now
+from entitlements.decision import Decision, Reason, Source
+from entitlements.errors import UnknownFeature
+from entitlements.freshness import FeatureClass, Plan, strictest
+from entitlements.pinned import Pinned
+from entitlements.seldom import Seldom
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from entitlements.cache.engine import Cache
+    from entitlements.cache.flight import Flight
+    from entitlements.cache.snapshot import Snapshot
+    from entitlements.catalog import Catalog, Contents
+    from entitlements.freshness import Freshness
+    from entitlements.requirement import Requirement
+    from entitlements.settings import Limits
+
+__all__ = ["Judge", "Rules"]
+
+_ATTEMPTS: Final = 4  # a fetch superseded while it flew is made again, so often
+_AT_ONCE: Final = 0.0  # the patience of a refresh that nobody waits for
+
+_log = logging.getLogger("entitlements")
+_seldom = Seldom(_log, seconds=60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what a judge decides.
+
+    Attributes:
+        freshness: the ages.
+        limits: the deadlines.
+        classes: features that tolerate less or more staleness than others.
+        strict: whether an unknown lookup key is an error rather than a warning.
+        live_feed: whether changes are known to arrive, so that a snapshot may refuse for its whole time to live.
+    """
+
+    freshness: Freshness
+    limits: Limits
+    classes: Mapping[str, FeatureClass]
+    strict: bool
+    live_feed: Callable[[], bool]
+
+
+class Judge:
+    """Decide what a customer may do, by the snapshots of a cache and the offers of a catalogue."""
+
+    def __init__(self, cache: Cache, catalog: Catalog, rules: Rules) -> None:
+        self._cache = cache
+        self._catalog = catalog
+        self._rules = rules
+        self._classes = dict(rules.classes)
+
+    # --- one question ------------------------------------------------------------------------------------------------
+
+    def decide(
+        self, customer: str, need: Requirement, *, after: float | None = None, explain: bool = True
+    ) -> Generator[Wait, None, Decision]:
+        """Answer a question, and say what would turn a no into a yes.
+
+        `after` asks for a fetch begun after that moment of real time. Without `explain`, nothing is waited for merely to
+        explain a no.
+        """
+        decision = yield from self._decide(customer, need, after)
+        if decision.reason is Reason.NOT_ENTITLED:
+            return (yield from self._explained(decision, self._held(customer), wait=explain))
+        return decision
+
+    def never_bought(self, need: Requirement, *, explain: bool = True) -> Generator[Wait, None, Decision]:
+        """Refuse somebody whom Stripe has never heard of, without asking it."""
+        decision = Decision(need, Reason.NO_CUSTOMER, token=freshness_token.issue(real_now()))
+        return (yield from self._explained(decision, frozenset(), wait=explain))
+
+    def by_pin(self, customer: str, need: Requirement, pin: Pinned) -> Generator[Wait, None, Decision]:
+        """Answer from what a request has pinned, and from nothing else."""
+        if need.met_by(pin):
+            reason = Reason.ENTITLED
+        else:
+            reason = Reason.UNAVAILABLE if pin.unavailable else Reason.NOT_ENTITLED
+        source = Source.NONE if pin.age is None else Source.CACHED
+        decision = Decision(need, reason, customer, source, pin.age, token=freshness_token.issue(real_now()))
+        if reason is Reason.NOT_ENTITLED:
+            return (yield from self._explained(decision, pin, wait=True))
+        return decision
+
+    def hold(self, customer: str) -> Generator[Wait, None, Pinned]:
+        """Find the features to pin for a request."""
+        snapshot = self._cache.look(customer)
+        if snapshot is not None and 0 <= self._cache.age(snapshot) < snapshot.ttl:
+            return self._pin(snapshot)
+        fallback = self._stale_pin(snapshot)
+        flight = yield from self._fetch(customer, None, self._deadline(brief=fallback is not None))
+        landed = flight.outcome.snapshot if flight.outcome else None
+        if landed is not None and self._cache.stands(landed):
+            return self._pin(landed)
+        return self._stale_pin(self._cache.look(customer)) or Pinned(unavailable=True)
+
+    # --- how ---------------------------------------------------------------------------------------------------------
+
+    def _decide(self, customer: str, need: Requirement, after: float | None) -> Generator[Wait, None, Decision]:
+        deadline = self._deadline(brief=False)
+        flight: Flight | None = None
+        for _ in range(_ATTEMPTS):
+            snapshot = self._recent(customer, after)
+            plan = self._plan(snapshot, need)
+            if plan is Plan.REFRESH:
+                self._cache.begin(customer, patience=_AT_ONCE)
+            if snapshot is not None and self._answers(customer, plan):
+                return self._answer(customer, need, snapshot, _RESTS_ON.get(plan, Source.CACHED))
+            until = deadline if plan is Plan.FETCH else deadline.sooner(self._rules.limits.brief_deadline)
+            flight = yield from self._fetch(customer, after, until)
+            landed = flight.outcome.snapshot if flight.outcome else None
+            if landed is not None and self._cache.stands(landed):
+                return self._answer(customer, need, landed, Source.FETCHED, flight)
+            if landed is None and snapshot is not None and self._stands_in(snapshot, need):
+                return self._answer(customer, need, snapshot, _RESTS_ON.get(plan, Source.CACHED))
+            if deadline.passed or (flight.outcome and flight.outcome.failure):
+                break
+            # What came, or what was at hand, is known to be old by now: ask again.
+        return self._unavailable(customer, need, flight)
+
+    def _fetch(self, customer: str, after: float | None, until: Deadline) -> Generator[Wait, None, Flight]:
+        flight = self._cache.begin(customer, after=after, patience=until.remaining())
+        if flight.outcome is None:
+            yield Wait(flight, until)
+        return flight
+
+    def _recent(self, customer: str, after: float | None) -> Snapshot | None:
+        snapshot = self._cache.look(customer)
+        return snapshot if snapshot is not None and (after is None or snapshot.moment > after) else None
+
+    def _held(self, customer: str) -> frozenset[str]:
+        snapshot = self._cache.look(customer)
+        return snapshot.features if snapshot is not None else frozenset()
+
+    def _plan(self, snapshot: Snapshot | None, need: Requirement) -> Plan:
+        if snapshot is None:
+            return Plan.FETCH
+        freshness = self._rules.freshness
+        return freshness.plan(
+            met=need.met_by(snapshot.features),
+            age=self._cache.age(snapshot),
+            lifetime=snapshot.ttl,
+            windows=freshness.windows(strictest(self._classes, need.features), lifetime=snapshot.ttl),
+            live_feed=self._rules.live_feed(),
+        )
+
+    def _answers(self, customer: str, plan: Plan) -> bool:
+        """Say whether the snapshot answers without a fetch: verifying a refusal is a favour, done if it is cheap."""
+        return plan in {Plan.SERVE, Plan.REFRESH} or (plan is Plan.VERIFY and not self._cache.affordable(customer))
+
+    def _stands_in(self, snapshot: Snapshot, need: Requirement) -> bool:
+        """Say whether a snapshot may still answer, now that the fetch it was held back for brought nothing."""
+        return self._cache.stands(snapshot) and self._plan(snapshot, need) is not Plan.FETCH
+
+    def _deadline(self, *, brief: bool) -> Deadline:
+        return Deadline.after(self._rules.limits.brief_deadline if brief else self._rules.limits.deadline)
+
+    def _pin(self, snapshot: Snapshot) -> Pinned:
+        return Pinned(snapshot.features, age=self._cache.age(snapshot))
+
+    def _stale_pin(self, snapshot: Snapshot | None) -> Pinned | None:
+        """Pin what an old snapshot may still admit; what it lacks, it can't refuse."""
+        if snapshot is None:
+            return None
+        age = self._cache.age(snapshot)
+        admitted = {key for key in snapshot.features if self._admits(snapshot, key, age)}
+        return Pinned(admitted, age=age, unavailable=True) if admitted else None
+
+    def _admits(self, snapshot: Snapshot, feature: str, age: float) -> bool:
+        feature_class = self._classes.get(feature, FeatureClass.STANDARD)
+        return 0 <= age < self._rules.freshness.windows(feature_class, lifetime=snapshot.ttl).error
+
+    # --- what is said ------------------------------------------------------------------------------------------------
+
+    def _answer(
+        self, customer: str, need: Requirement, snapshot: Snapshot, source: Source, flight: Flight | None = None
+    ) -> Decision:
+        return Decision(
+            need,
+            Reason.ENTITLED if need.met_by(snapshot.features) else Reason.NOT_ENTITLED,
+            customer,
+            source,
+            self._cache.age(snapshot),
+            token=freshness_token.issue(real_now()),
+            request_id=flight.outcome.request_id if flight and flight.outcome else None,
+        )
+
+    def _unavailable(self, customer: str, need: Requirement, flight: Flight | None) -> Decision:
+        outcome = flight.outcome if flight else None
+        limit = self._rules.limits.deadline
+        failure = (outcome.failure if outcome else None) or Failure(f"no usable answer within {limit:g} s", 1.0)
+        _seldom.warning("cannot tell whether a customer has %s: %s", str(need), failure.detail)
+        return Decision(
+            need,
+            Reason.UNAVAILABLE,
+            customer,
+            retry_after=failure.retry_after,
+            token=freshness_token.issue(real_now()),
+            request_id=outcome.request_id if outcome else None,
+            detail=failure.detail,
+        )
+
+    def _explained(
+        self, decision: Decision, held: frozenset[str], *, wait: bool
+    ) -> Generator[Wait, None, Decision]:
+        """Add to a no what would unlock it; complain about a key that doesn't exist."""
+        contents = yield from self._contents(decision.requirement, wait=wait)
+        if contents is None:
+            return decision
+        key = contents.unknown(decision.requirement)
+        if key is not None and not self._catalog.doubtful:
+            self._complain(key, contents)
+        missing = decision.requirement.missing_from(held)
+        return replace(decision, unlock_with=contents.unlocks(missing, any_of=decision.requirement.any_of))
+
+    def _contents(self, need: Requirement, *, wait: bool) -> Generator[Wait, None, Contents | None]:
+        contents = self._catalog.current()
+        if contents is not None and contents.unknown(need) is not None:
+            self._catalog.doubt()  # the key may be newer than what was loaded
+        lacking = contents is None or contents.unknown(need) is not None
+        if wait and lacking and self._catalog.coming:
+            yield Wait(self._catalog, self._deadline(brief=True))
+        return self._catalog.contents
+
+    def _complain(self, key: str, contents: Contents) -> None:
+        nearest = contents.nearest(key)
+        hint = f"; did you mean {nearest!r}?" if nearest else "; create it in Stripe, or check its spelling"
+        if self._rules.strict:
+            raise UnknownFeature(f"no feature has the lookup key {key!r}{hint}")
+        _seldom.warning("no feature has the lookup key %r%s", key, hint)
+
+
+_RESTS_ON: Final = {Plan.REFRESH: Source.STALE, Plan.PREFER_FETCH: Source.STALE}

@@ -1,0 +1,338 @@
+"""The resolver: may this customer use this feature, now?"""
+
+from __future__ import annotations
+
+import weakref
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
+
+from entitlements import token as freshness_token
+from entitlements.clocks import real_now
+from entitlements.core import Core, identify
+from entitlements.customer import Customer
+from entitlements.decision import enforced
+from entitlements.errors import InvalidInput, InvalidSettings
+from entitlements.freshness import FeatureClass, Freshness
+from entitlements.question import Question
+from entitlements.requirement import Requirement
+from entitlements.settings import Limits, Settings
+from entitlements.stripe.ids import feature_key, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+    from typing import Self
+
+    from entitlements.cache.wait import Wait
+    from entitlements.decision import Decision
+    from entitlements.feeds.webhook import WebhookResult
+    from entitlements.sources.contract import Source
+    from entitlements.stats import Stats
+    from entitlements.stripe.client import Stripe
+
+__all__ = ["Entitlements", "core_of"]
+
+
+class Entitlements:
+    """Ask Stripe's entitlements, and remember the answers for as long as they are good.
+
+    An answer is served from memory while nothing is known to have changed. When something did, the next question fetches
+    the customer's complete list: one fetch, however many ask. When Stripe can't be reached, customers seen lately keep
+    what they have, and the others get a "cannot tell" within two seconds.
+
+    A customer is Stripe's id, or any object with a `.stripe_customer_id`; a feature is its lookup key.
+
+    Args:
+        api_key: a secret or restricted key; else STRIPE_API_KEY. Reading entitlements is all it needs.
+        api_base: where Stripe is; else STRIPE_API_BASE. The emulator prints one.
+        stripe_account: the connected account to ask about; else STRIPE_ACCOUNT.
+        webhook_secrets: `whsec_...`, several while one is being rolled; else STRIPE_WEBHOOK_SECRET.
+        source: "stripe", or any object that keeps `entitlements.sources.contract.Source`.
+        freshness: how old an answer may be.
+        feature_classes: features that tolerate less or more than others, as in `{"payouts": "strict"}`.
+        limits: what the library may use.
+        clock: seconds, to judge ages by; `time.monotonic` without it.
+        strict: whether an unknown lookup key raises `UnknownFeature`; on when `api_base` is this machine.
+
+    Raises:
+        InvalidSettings: a setting that can't be right.
+
+    >>> ents = Entitlements("sk_test_123")
+    >>> ents
+    Entitlements(api_base='https://api.stripe.com', scope='self/test')
+    >>> ents.close()
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument a setting
+        self,
+        api_key: str | None = None,
+        *,
+        api_base: str | None = None,
+        stripe_account: str | None = None,
+        webhook_secrets: Sequence[str] = (),
+        source: Source | str = "stripe",
+        freshness: Freshness | None = None,
+        feature_classes: Mapping[str, FeatureClass | str] | None = None,
+        limits: Limits | None = None,
+        clock: Callable[[], float] | None = None,
+        strict: bool | None = None,
+    ) -> None:
+        own_source = _source(source)
+        settings = Settings.read(
+            api_key,
+            api_base=api_base,
+            stripe_account=stripe_account,
+            webhook_secrets=webhook_secrets,
+            feature_classes=feature_classes,
+            strict=strict,
+            needs_key=own_source is None,
+        )
+        self._core = Core(
+            settings,
+            freshness=_one_of(freshness, Freshness),
+            limits=_one_of(limits, Limits),
+            source=own_source,
+            clock=_clock(clock),
+        )
+        # The hot path reads these three and a clock, and nothing else.
+        self._entries = self._core.cache.memory.entries
+        self._words = self._core.fences.words
+        self._clock = clock
+        weakref.finalize(self, self._core.close).atexit = False
+
+    # --- asking ------------------------------------------------------------------------------------------------------
+
+    def has_feature(self, customer: object, feature: str) -> bool:
+        """Say whether a customer may use a feature, now.
+
+        This is the hot path: about an eighth of a microsecond when warm. False also means "cannot tell"; `check` tells
+        the two apart. It never raises for a fault at run time.
+
+        Raises:
+            InvalidInput: `customer` is no id, or `feature` no lookup key.
+            UnknownFeature: in strict mode, a key that the catalogue doesn't have.
+
+        """
+        try:
+            snapshot = self._entries[customer]  # type: ignore[index]  # whatever isn't an id isn't found
+        except (KeyError, TypeError):
+            return self._ask(customer, feature)
+        now = monotonic() if self._clock is None else self._clock()
+        if (
+            self._words[snapshot.slot] == snapshot.token
+            and snapshot.began <= now < snapshot.deadline
+            and feature in snapshot.features
+        ):
+            snapshot.visited = True
+            return True
+        return self._ask(customer, feature)
+
+    def check(
+        self, customer: object, feature: str, *, fresh: bool = False, after: str | None = None
+    ) -> Decision:
+        """Answer with reasons: a Decision, truthy or falsy.
+
+        Args:
+            customer: an id, or an object with a `.stripe_customer_id`.
+            feature: its lookup key.
+            fresh: rest on a fetch begun after this call.
+            after: rest on a fetch begun after this token was given.
+
+        Raises:
+            InvalidInput: a bad customer, key or token.
+            UnknownFeature: in strict mode, a key that the catalogue doesn't have.
+        """
+        return self._core.run(self._question(customer, feature, fresh=fresh, after=after))
+
+    def require(
+        self, customer: object, feature: str, *, fresh: bool = False, after: str | None = None
+    ) -> Decision:
+        """Go on only if the customer may.
+
+        Raises:
+            FeatureRequired: no; the error says what would unlock it.
+            EntitlementsUnavailable: it can't be told.
+            InvalidInput: a bad customer, key or token.
+        """
+        return enforced(self.check(customer, feature, fresh=fresh, after=after))
+
+    def ahas_feature(self, customer: object, feature: str) -> Question[bool]:
+        """Do the same as `has_feature`, awaiting what must be waited for."""
+
+        async def ahas_feature() -> bool:
+            flow = self._question(customer, feature, explain=False)
+            return bool(await self._core.arun(flow))
+
+        return Question(ahas_feature())
+
+    def acheck(
+        self, customer: object, feature: str, *, fresh: bool = False, after: str | None = None
+    ) -> Question[Decision]:
+        """Do the same as `check`, awaiting what must be waited for."""
+
+        async def acheck() -> Decision:
+            return await self._core.arun(self._question(customer, feature, fresh=fresh, after=after))
+
+        return Question(acheck())
+
+    def arequire(
+        self, customer: object, feature: str, *, fresh: bool = False, after: str | None = None
+    ) -> Question[Decision]:
+        """Do the same as `require`, awaiting what must be waited for."""
+
+        async def arequire() -> Decision:
+            flow = self._question(customer, feature, fresh=fresh, after=after)
+            return enforced(await self._core.arun(flow))
+
+        return Question(arequire())
+
+    def for_customer(self, customer: object) -> Customer:
+        """Bind a customer: `"exports" in ents.for_customer(org)`.
+
+        Raises:
+            InvalidInput: `customer` is no id.
+        """
+        return Customer(self._core, identify(customer))
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    def invalidate(self, customer: object) -> str:
+        """Say that a customer's features may have changed; whatever was fetched before no longer answers.
+
+        No I/O is done. Returns a token: pass it as `after=`, in this process or another.
+
+        Raises:
+            InvalidInput: `customer` is no id.
+        """
+        return self._core.invalidate(identify(customer))
+
+    def refresh(self, customer: object) -> str:
+        """Fetch a customer anew, as after a checkout; wait for it, up to the deadline.
+
+        Returns a token: pass it as `after=`, in this process or another.
+
+        Raises:
+            InvalidInput: `customer` is no id.
+        """
+        return self._core.run(self._core.refresh(identify(customer)))
+
+    def ainvalidate(self, customer: object) -> Question[str]:
+        """Do the same as `invalidate`."""
+
+        async def ainvalidate() -> str:
+            return self.invalidate(customer)
+
+        return Question(ainvalidate())
+
+    def arefresh(self, customer: object) -> Question[str]:
+        """Do the same as `refresh`, awaiting what must be waited for."""
+
+        async def arefresh() -> str:
+            return await self._core.arun(self._core.refresh(identify(customer)))
+
+        return Question(arefresh())
+
+    def handle_webhook(self, payload: bytes, signature: str) -> WebhookResult:
+        """Verify one of Stripe's events and raise the fence of the customer it is about.
+
+        No call is made to Stripe: answer 2xx as soon as this returns.
+
+        Args:
+            payload: the raw bytes of the request's body, untouched.
+            signature: the `Stripe-Signature` header.
+
+        Raises:
+            SignatureError: the event can't be trusted or read. Nothing else is raised for bad input; answer 400.
+        """
+        return self._core.webhook(payload, signature)
+
+    def ahandle_webhook(self, payload: bytes, signature: str) -> Question[WebhookResult]:
+        """Do the same as `handle_webhook`."""
+
+        async def ahandle_webhook() -> WebhookResult:
+            return self.handle_webhook(payload, signature)
+
+        return Question(ahandle_webhook())
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    @property
+    def stripe(self) -> Stripe:
+        """Give the client of Stripe's API, for the catalogue and for whatever else is asked by hand.
+
+        Raises:
+            NotConfigured: this instance was made with a source of its own, and no key.
+        """
+        return self._core.stripe()
+
+    def stats(self) -> Stats:
+        """Count what this instance did, and say how far its invalidations reach."""
+        return self._core.stats()
+
+    def close(self) -> None:
+        """Let threads and connections go; from here on every answer is "cannot tell"."""
+        self._core.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        settings = self._core.settings
+        return f"Entitlements(api_base={settings.api_base!r}, scope={settings.scope!r})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("an Entitlements holds keys and connections and can't be pickled: make one where it is needed")
+
+    # --- the slow path -----------------------------------------------------------------------------------------------
+
+    def _ask(self, customer: object, feature: str) -> bool:
+        return bool(self._core.run(self._question(customer, feature, explain=False)))
+
+    def _question(
+        self, customer: object, feature: str, *, fresh: bool = False, after: str | None = None, explain: bool = True
+    ) -> Generator[Wait, None, Decision]:
+        need = Requirement((feature_key(feature),))
+        return self._core.decide(identify(customer), need, after=_moment(fresh=fresh, after=after), explain=explain)
+
+
+def core_of(ents: Entitlements) -> Core:
+    """Give the parts of an instance to the gates, which are built on them."""
+    return ents._core  # noqa: SLF001 - this module's own
+
+
+def _moment(*, fresh: bool, after: str | None) -> float | None:
+    if after is not None and fresh:
+        raise InvalidInput("fresh=True and after=... were both given: fresh is the newer, leave the token out")
+    now = real_now()
+    if after is not None:
+        return freshness_token.redeem(after, now=now)
+    return now if fresh else None
+
+
+def _source(source: Source | str) -> Source | None:
+    if isinstance(source, str):
+        if source != "stripe":
+            raise InvalidSettings(f"source is {source!r}: give 'stripe', or an object with a fetch(customer, deadline)")
+        return None
+    if not callable(getattr(source, "fetch", None)):
+        raise InvalidSettings(f"source {shown(source)} has no fetch(customer, deadline): see sources.contract.Source")
+    return source
+
+
+T = TypeVar("T")
+
+
+def _one_of(value: T | None, kind: type[T]) -> T:
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise InvalidSettings(f"{kind.__name__.lower()} is {shown(value)}: give a {kind.__name__}(...)")
+    return value
+
+
+def _clock(clock: Callable[[], float] | None) -> Callable[[], float] | None:
+    if clock is not None and not callable(clock):
+        raise InvalidSettings(f"clock is {shown(clock)}: give a function that returns seconds")
+    return clock

@@ -1,0 +1,218 @@
+"""Settings: arguments first, then the environment; read once, validated once, printable without secrets."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from entitlements.errors import InvalidInput, InvalidSettings
+from entitlements.freshness import FeatureClass
+from entitlements.stripe.ids import feature_key
+from entitlements.stripe.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Limits", "Settings", "is_loopback"]
+
+STRIPE: Final = "https://api.stripe.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bound what the library uses.
+
+    Attributes:
+        customers: snapshots kept in memory; about 300 bytes each.
+        requests_per_second: to Stripe, from this instance; Stripe allows 25 on each endpoint.
+        fetch_threads: at most; they start when needed.
+        fetches_waiting: at most, for a thread.
+        deadline: seconds in which a question is answered when there is nothing to fall back on.
+        brief_deadline: seconds in which it is answered when a snapshot could stand in.
+
+    Raises:
+        InvalidSettings: a limit that is no number, or not above 0.
+    """
+
+    customers: int = 100_000
+    requests_per_second: float = 25.0
+    fetch_threads: int = 8
+    fetches_waiting: int = 1_000
+    deadline: float = 2.0
+    brief_deadline: float = 0.3
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            kinds = int if limit.type == "int" else (int, float)
+            if not isinstance(value, kinds) or isinstance(value, bool) or not isfinite(value) or value <= 0:
+                whole = "a whole number" if limit.type == "int" else "a finite number"
+                raise InvalidSettings(f"Limits.{limit.name} is {value!r}: give {whole} above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one instance was told; made by `Settings.read`.
+
+    >>> Settings.read("sk_test_123", environ={})
+    Settings(api_key=Secret('sk_test_…'), api_base='https://api.stripe.com', stripe_account=None, webhook_secrets=(), \
+feature_classes={}, strict=False)
+    """
+
+    api_key: Secret | None
+    api_base: str
+    stripe_account: str | None
+    webhook_secrets: tuple[Secret, ...]
+    feature_classes: Mapping[str, FeatureClass] = field(default_factory=dict)
+    strict: bool = False
+
+    @classmethod
+    def read(  # noqa: PLR0913 - one argument a setting
+        cls,
+        api_key: str | None = None,
+        *,
+        api_base: str | None = None,
+        stripe_account: str | None = None,
+        webhook_secrets: Sequence[str] | str = (),
+        feature_classes: Mapping[str, FeatureClass | str] | None = None,
+        strict: bool | None = None,
+        needs_key: bool = True,
+        environ: Mapping[str, str] | None = None,
+    ) -> Settings:
+        """Read the settings: each argument, or else its variable.
+
+        The variables are STRIPE_API_KEY, STRIPE_API_BASE, STRIPE_ACCOUNT and STRIPE_WEBHOOK_SECRET (several, with commas
+        between them, while a secret is being rolled).
+
+        Raises:
+            InvalidSettings: a value that can't be right, named with where it came from and what is accepted.
+        """
+        env = os.environ if environ is None else environ
+        base = _base(*_given("api_base", api_base, env, "STRIPE_API_BASE", STRIPE))
+        return cls(
+            api_key=_key(*_given("api_key", api_key, env, "STRIPE_API_KEY", None), needed=needs_key),
+            api_base=base,
+            stripe_account=_account(*_given("stripe_account", stripe_account, env, "STRIPE_ACCOUNT", None)),
+            webhook_secrets=_secrets(webhook_secrets or _listed(env.get("STRIPE_WEBHOOK_SECRET"))),
+            feature_classes=_classes(feature_classes or {}),
+            strict=is_loopback(base) if strict is None else _bool("strict", strict),
+        )
+
+    @property
+    def livemode(self) -> bool | None:
+        """Say whether the key is a live one; `None` when it doesn't tell."""
+        return self.api_key.livemode if self.api_key else None
+
+    @property
+    def scope(self) -> str:
+        """Name the account and mode whose customers are meant; a customer's data is used in no other scope."""
+        return scope(self.stripe_account, livemode=self.livemode)
+
+
+def scope(account: str | None, *, livemode: bool | None) -> str:
+    """Name an account and a mode.
+
+    >>> scope(None, livemode=True), scope("acct_1", livemode=False)
+    ('self/live', 'acct_1/test')
+    """
+    mode = "any" if livemode is None else "live" if livemode else "test"
+    return f"{account or 'self'}/{mode}"
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL points at this machine.
+
+    >>> is_loopback("http://127.0.0.1:12111"), is_loopback("https://api.stripe.com")
+    (True, False)
+    """
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _given(
+    name: str, argument: str | None, env: Mapping[str, str], variable: str, default: str | None
+) -> tuple[object, str]:
+    if argument is not None:
+        return argument, name
+    return env.get(variable) or default, variable
+
+
+def _text(value: object, origin: str) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or any(map(str.isspace, value)):
+        shown = type(value).__name__ if not isinstance(value, str) else "blank" if not value.strip() else "malformed"
+        raise InvalidSettings(f"{origin} is {shown}: give text without spaces or control characters")
+    return value
+
+
+def _key(value: object, origin: str, *, needed: bool) -> Secret | None:
+    if value is None and not needed:
+        return None
+    if value is None:
+        raise InvalidSettings("no Stripe key: pass api_key=... or set STRIPE_API_KEY (the emulator prints one to use)")
+    text = _text(value, origin)
+    if text.startswith(("pk_", "whsec_", "price_", "prod_")) or not text.isascii():
+        raise InvalidSettings(f"{origin} is no secret key: give one that begins with sk_ or rk_")
+    return Secret(text)
+
+
+def _base(value: object, origin: str) -> str:
+    url = _text(value, origin).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        port_is_a_number = parts.port is None or parts.port > 0
+    except ValueError:
+        raise InvalidSettings(f"{origin} is {url!r}: give a URL such as {STRIPE}") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_a_number:
+        raise InvalidSettings(f"{origin} is {url!r}: give a URL such as {STRIPE}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise InvalidSettings(f"{origin} must be a plain URL, with no credentials, query or fragment in it")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise InvalidSettings(f"{origin} is {url!r}: the key would travel unencrypted; use https:// beyond this machine")
+    return url
+
+
+def _account(value: object, origin: str) -> str | None:
+    if value is None:
+        return None
+    text = _text(value, origin)
+    if not text.startswith("acct_"):
+        raise InvalidSettings(f"{origin} is {text!r}: a connected account's id begins with acct_")
+    return text
+
+
+def _listed(value: str | None) -> list[str]:
+    return [part.strip() for part in value.split(",")] if value else []
+
+
+def _secrets(values: Sequence[str] | str) -> tuple[Secret, ...]:
+    if not isinstance(values, list | tuple):
+        raise InvalidSettings("webhook_secrets must be a list of strings, as in webhook_secrets=['whsec_...']")
+    return tuple(Secret(_text(value, "a webhook secret")) for value in values)
+
+
+def _classes(given: Mapping[str, FeatureClass | str]) -> dict[str, FeatureClass]:
+    classes: dict[str, FeatureClass] = {}
+    for feature, name in given.items():
+        try:
+            classes[feature_key(feature)] = FeatureClass(name)
+        except InvalidInput as error:
+            raise InvalidSettings(f"feature_classes: {error}") from None
+        except ValueError:
+            known = ", ".join(FeatureClass)
+            raise InvalidSettings(f"feature_classes[{feature!r}] is {name!r}: give one of {known}") from None
+    return classes
+
+
+def _bool(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidSettings(f"{name} is {value!r}: give True or False, or leave it out")
+    return value

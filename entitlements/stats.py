@@ -1,0 +1,38 @@
+"""What one instance has done, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Stats"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Count what happened in this process since the instance was made, and say how far its word reaches.
+
+    Hits are not counted: on the hot path a counter costs as much as the answer.
+
+    Attributes:
+        customers: snapshots in memory.
+        fetches: lists begun at the source.
+        failures: fetches that brought nothing.
+        joined: questions that shared a fetch already under way.
+        held_back: fetches not made, because a failure is remembered or the rate budget is spent.
+        superseded: fetches thrown away, because a change became known while they flew.
+        flying: fetches under way now.
+        live_feed: whether a webhook was verified within the last hour.
+        catalog_loaded: whether refusals can say what unlocks them.
+        reach: where an invalidation made here is seen at once; elsewhere the `ttl` bounds what is old.
+    """
+
+    customers: int
+    fetches: int
+    failures: int
+    joined: int
+    held_back: int
+    superseded: int
+    flying: int
+    live_feed: bool
+    catalog_loaded: bool
+    reach: str = "this process and its forks"

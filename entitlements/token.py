@@ -1,0 +1,58 @@
+"""Freshness tokens: a moment, written so that another process or request can ask for something newer.
+
+Random fence tokens have no order, so a freshness token carries the moment itself, on the clock of this boot. Whoever
+reads it on another boot or host can't compare moments and fetches anew.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+from entitlements.errors import InvalidInput
+
+__all__ = ["issue", "redeem"]
+
+_LAYOUT = struct.Struct(">c8sQ")  # version, boot, nanoseconds
+_VERSION = b"\x01"
+
+
+def issue(moment: float) -> str:
+    """Write a moment of real time as an opaque string, safe in a URL.
+
+    >>> redeem(issue(12.5), now=99.0)
+    12.5
+    """
+    packed = _LAYOUT.pack(_VERSION, _boot(), int(moment * 1e9))
+    return urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def redeem(token: str, *, now: float) -> float:
+    """Read the moment after which a fetch must have begun: the token's own, or now if it is from another boot.
+
+    Raises:
+        InvalidInput: this is no token.
+    """
+    try:
+        text = token.encode("ascii")
+        version, boot, moment = _LAYOUT.unpack(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
+    except (AttributeError, ValueError, struct.error):
+        raise InvalidInput(f"after={token!r:.60} is no freshness token: pass one that this library gave") from None
+    if version != _VERSION:
+        raise InvalidInput(f"after={token!r:.60} was made by another version: get a new one")
+    return min(moment / 1e9, now) if boot == _boot() else now
+
+
+@cache
+def _boot() -> bytes:
+    """Name this boot, and the time namespace whose clock we read; where nothing tells, name this process."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+        namespace = os.readlink("/proc/self/ns/time").encode()
+    except OSError:  # not Linux: a token is good within the process and its forks, and asks for a fetch elsewhere
+        boot, namespace = os.urandom(16), b""
+    return blake2b(boot + namespace, digest_size=8).digest()
