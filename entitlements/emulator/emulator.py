@@ -1,0 +1,321 @@
+"""StripeEmulator: the whole house behind one door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from entitlements.emulator import catalog as catalogs
+from entitlements.emulator.clock import Clock
+from entitlements.emulator.deliveries import RETRIES, Deliveries, Delivery
+from entitlements.emulator.faults import Faults
+from entitlements.emulator.journal import Journal, Served
+from entitlements.emulator.lifecycle import Rules
+from entitlements.emulator.resources import LOADERS, ROUTES, subscriptions
+from entitlements.emulator.resources.renewals import settle
+from entitlements.emulator.server import HOST, Server, bind
+from entitlements.emulator.store import Store
+from entitlements.emulator.wire.app import application
+from entitlements.emulator.wire.auth import is_live
+from entitlements.emulator.wire.desk import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from entitlements.emulator.store import Json
+
+__all__ = ["DEFAULT_KEY", "LiveKeyError", "StripeEmulator"]
+
+DEFAULT_KEY = "sk_test_emulator"
+
+
+class LiveKeyError(ValueError):
+    """A live key was given to the emulator, which has no business with one."""
+
+
+class StripeEmulator:
+    """Run a local, stateful Stripe on a loopback port.
+
+    Use it where a test or a demo needs Stripe to be there, to remember, and to send webhooks.
+
+    Args:
+        port: the loopback port; 0 lets the system choose.
+        db: a SQLite file that keeps everything across restarts; None keeps it in memory.
+        catalog: features and products to start from: a TOML file's path, or a dict.
+        api_key: the test key to hand out; any test key is accepted.
+        clock: the time it lives in.
+        rules: what Stripe leaves open, see `Rules`.
+        retries: seconds between tries of a webhook that was refused.
+
+    Raises:
+        LiveKeyError: `api_key` is a live key.
+        CatalogError: the catalogue breaks a rule.
+        StoreError: `db` can't be used.
+
+    >>> shop = {"features": {"exports": "Data exports"}, "products": {"pro": {"features": ["exports"], "price": 2900}}}
+    >>> with StripeEmulator(catalog=shop) as stripe:
+    ...     alice = stripe.customer("cus_alice")
+    ...     subscription = stripe.subscribe(alice, "pro")
+    ...     stripe.entitlements(alice)
+    ('exports',)
+    """
+
+    def __init__(  # noqa: PLR0913 - three that everybody knows, and options by name
+        self,
+        port: int = 0,
+        db: str | Path | None = None,
+        catalog: str | Path | Mapping[str, object] | None = None,
+        *,
+        api_key: str = DEFAULT_KEY,
+        clock: Clock | None = None,
+        rules: Rules | None = None,
+        retries: Sequence[float] = RETRIES,
+    ) -> None:
+        if is_live(api_key):
+            raise LiveKeyError(
+                f"{api_key[:8]}... is a live key; the emulator takes test keys only, such as {DEFAULT_KEY}"
+            )
+        self.api_key = api_key
+        self.clock = clock or Clock()
+        self.faults = Faults()
+        self._port = port
+        self._db = db
+        self._catalog = None if catalog is None else catalogs.read(catalog)
+        self._rules = rules or Rules()
+        self._retries = retries
+        self._journal = Journal()
+        self._rooms: _Rooms | None = None
+        self._server: Server | None = None
+
+    # Its life
+
+    def start(self) -> Self:
+        """Open the store, make the catalogue, and serve; return once requests are accepted."""
+        if self._rooms is not None:
+            return self
+        rooms = _Rooms(Store(self._db), self.clock, self._rules, self._retries)
+        try:
+            if self._catalog is not None:
+                catalogs.apply(self._catalog, rooms.desk)
+            self._serve(rooms)
+        except BaseException:
+            rooms.store.close()
+            raise
+        self._rooms = rooms
+        rooms.deliveries.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving and sending, and close the store; safe to call twice."""
+        self.pause()
+        self.faults.clear()
+        rooms, self._rooms = self._rooms, None
+        if rooms is not None:
+            rooms.deliveries.stop()
+            rooms.store.close()
+
+    def pause(self) -> None:
+        """Become unreachable: close the port and every connection. State is kept and webhooks still leave.
+
+        Use it where a test or a demo needs Stripe to be down, then `resume`.
+
+        >>> with StripeEmulator() as stripe:
+        ...     stripe.pause()
+        ...     alice = stripe.customer("cus_alice")  # its world goes on
+        ...     stripe.resume()
+        """
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def resume(self) -> None:
+        """Be reachable again, at the same address."""
+        if self._server is None:
+            self._serve(self._open)
+
+    def _serve(self, rooms: _Rooms) -> None:
+        listener = bind(self._port)
+        self._port = listener.getsockname()[1]
+        self._server = Server(lambda hang_up: application(rooms.desk, self.faults, self._journal, hang_up))
+        self._server.start(listener)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Give the address to point a client at."""
+        if not self._port:
+            raise RuntimeError("the emulator has no address before it has started; call start() or use `with`")
+        return f"http://{HOST}:{self._port}"
+
+    @property
+    def _open(self) -> _Rooms:
+        if self._rooms is None:
+            raise RuntimeError("the emulator isn't running; call start() or use it in a `with` block")
+        return self._rooms
+
+    # Doing what a client would, without HTTP
+
+    def request(self, method: str, path: str, **params: object) -> Json:
+        """Make an API call by the very code that serves HTTP; refusals are raised as `ApiError`.
+
+        >>> with StripeEmulator() as stripe:
+        ...     stripe.request("POST", "/v1/products", id="prod_pro", name="Pro")["name"]
+        'Pro'
+        """
+        return self._open.desk.perform(method, path, params)
+
+    def customer(self, customer: str | None = None, **fields: object) -> str:
+        """Create a customer, under an id of one's choice if given; return the id."""
+        return str(self._open.desk.perform("POST", "/v1/customers", fields, named=customer)["id"])
+
+    def feature(self, lookup_key: str, name: str | None = None) -> str:
+        """Create a feature; return its id."""
+        return str(
+            self.request("POST", "/v1/entitlements/features", lookup_key=lookup_key, name=name or lookup_key)["id"]
+        )
+
+    def attach(self, product: str, lookup_key: str) -> str:
+        """Attach a feature, named by its lookup key, to a product; return the product feature's id."""
+        found = self.request("GET", "/v1/entitlements/features", lookup_key=lookup_key)["data"]
+        if not found:
+            raise LookupError(
+                f"no active feature has the lookup key {lookup_key!r}; create it with feature({lookup_key!r})"
+            )
+        path = f"/v1/products/{self._product(product)}/features"
+        return str(self.request("POST", path, entitlement_feature=found[0]["id"])["id"])
+
+    def subscribe(self, customer: str, *prices_or_products: str, **fields: object) -> str:
+        """Subscribe a customer to prices, or to products by their first recurring price; return the subscription's id.
+
+        A product may be named as the catalogue does: `pro` for `prod_pro`. Other fields go into the request.
+
+        Raises:
+            LookupError: a name is neither a price nor a product with a recurring price.
+            ApiError: Stripe would refuse the request.
+
+        >>> with StripeEmulator(catalog={"products": {"pro": {"price": 2900}}}) as stripe:
+        ...     alice = stripe.customer()
+        ...     trial = stripe.subscribe(alice, "pro", trial_period_days=7)
+        ...     stripe.request("GET", f"/v1/subscriptions/{trial}")["status"]
+        'trialing'
+        """
+        items = [{"price": self._price(name)} for name in prices_or_products]
+        return str(self.request("POST", "/v1/subscriptions", customer=customer, items=items, **fields)["id"])
+
+    def cancel(self, subscription: str) -> None:
+        """Cancel a subscription now."""
+        self.request("DELETE", f"/v1/subscriptions/{subscription}")
+
+    def set_status(self, subscription: str, status: str) -> None:
+        """Put a subscription into a status that payments would lead to, such as `past_due`.
+
+        Raises:
+            ApiError: the status doesn't exist, or the subscription has ended.
+        """
+        self._open.desk.work(lambda call: subscriptions.set_status(call, subscription, status))
+
+    def entitlements(self, customer: str) -> tuple[str, ...]:
+        """List a customer's lookup keys, oldest first: what is true, for a test to compare with."""
+        held = self._open.desk.work(lambda call: call.tx.all("active_entitlement", parent=customer))
+        return tuple(entitlement["lookup_key"] for entitlement in held)
+
+    def advance(self, *, seconds: int = 0, days: int = 0) -> int:
+        """Move the clock ahead and let everything happen that falls due on the way; return the time.
+
+        >>> shop = {"features": {"sso": "Sign-on"}, "products": {"pro": {"features": ["sso"], "price": 2900}}}
+        >>> with StripeEmulator(catalog=shop) as stripe:
+        ...     alice = stripe.customer()
+        ...     subscription = stripe.subscribe(alice, "pro", cancel_at_period_end=True)
+        ...     before = stripe.entitlements(alice)
+        ...     _ = stripe.advance(days=31)
+        ...     before, stripe.entitlements(alice)
+        (('sso',), ())
+        """
+        now = self.clock.advance(seconds=seconds, days=days)
+        self._open.desk.pass_time()
+        return now
+
+    def _price(self, name: str) -> str:
+        if self._get("price", name) is not None:
+            return name
+        product = self._product(name)
+        for price in self._open.desk.work(lambda call: call.tx.all("price", parent=product)):
+            if price["recurring"] and price["active"]:
+                return str(price["id"])
+        raise LookupError(f"{name!r} is neither a price nor a product with a recurring price")
+
+    def _product(self, name: str) -> str:
+        return name if self._get("product", name) is not None else f"prod_{name}"
+
+    def _get(self, kind: str, object_id: str) -> Json | None:
+        return self._open.desk.work(lambda call: call.tx.get(kind, object_id))
+
+    # Webhooks
+
+    def webhook(self, url: str, events: Sequence[str] = ("*",)) -> str:
+        """Send events to a URL; return the signing secret. The same URL and events again give the same secret.
+
+        Raises:
+            ApiError: the URL is neither https nor http on this machine, or an event type doesn't exist.
+
+        >>> with StripeEmulator() as stripe:
+        ...     stripe.webhook("https://example.com/hook", ["customer.created"]).startswith("whsec_")
+        True
+        """
+        for endpoint in self._open.desk.work(lambda call: call.tx.all("webhook_endpoint")):
+            if endpoint["url"] == url and endpoint["enabled_events"] == list(events):
+                return str(endpoint["secret"])
+        return str(self.request("POST", "/v1/webhook_endpoints", url=url, enabled_events=list(events))["secret"])
+
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """List every webhook delivery with its attempts, oldest first."""
+        return self._open.deliveries.recorded()
+
+    def delivered(self, timeout: float = 5.0) -> bool:
+        """Wait until no webhook is pending; say whether that came to pass within `timeout` seconds."""
+        return self._open.deliveries.drain(timeout)
+
+    # What was asked of it
+
+    @property
+    def requests(self) -> tuple[Served, ...]:
+        """List the HTTP requests that arrived, oldest first."""
+        return self._journal.entries()
+
+    def count(self, method: str = "*", path: str = "*") -> int:
+        """Count the HTTP requests that arrived; `*` stands for anything.
+
+        >>> with StripeEmulator() as stripe:
+        ...     stripe.count("GET", "/v1/entitlements/active_entitlements")
+        0
+        """
+        return self._journal.count(method, path)
+
+    def reset(self) -> None:
+        """Forget everything but the catalogue: objects, events, webhooks, faults and the list of requests."""
+        self.faults.clear()
+        rooms = self._open
+        rooms.deliveries.stop()
+        rooms.store.clear()
+        if self._catalog is not None:
+            catalogs.apply(self._catalog, rooms.desk)
+        rooms.deliveries.start()
+        self._journal.clear()
+
+
+class _Rooms:
+    """What is open while the emulator runs."""
+
+    def __init__(self, store: Store, clock: Clock, rules: Rules, retries: Sequence[float]) -> None:
+        self.store = store
+        self.deliveries = Deliveries(store, clock, retries)
+        self.desk = Desk(store, clock, ROUTES, LOADERS, settle, self.deliveries.wake, rules)

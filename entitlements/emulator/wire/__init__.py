@@ -1,0 +1,1 @@
+"""HTTP as Stripe speaks it: forms in, objects, lists and errors out."""

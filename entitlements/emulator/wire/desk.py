@@ -1,0 +1,163 @@
+"""The desk: one request becomes one transaction and one answer, for HTTP and for code in this process alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from entitlements.emulator.ids import new_id
+from entitlements.emulator.lifecycle import Rules
+from entitlements.emulator.wire.errors import ApiError, invalid, unrecognized_url
+from entitlements.emulator.wire.expand import expanded
+from entitlements.emulator.wire.forms import written
+from entitlements.emulator.wire.params import Items, Text, read
+from entitlements.emulator.wire.routes import Call, Origin, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from entitlements.emulator.clock import Clock
+    from entitlements.emulator.store import Json, Store, Transaction
+    from entitlements.emulator.wire.expand import Loader
+
+__all__ = ["Answer", "Ask", "Desk"]
+
+_T = TypeVar("_T")
+_EXPAND = {"expand": Items(Text())}
+_LONGEST_KEY = 255
+_KEPT = 86_400  # seconds an idempotent answer is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request: what is asked for, in raw form values."""
+
+    method: str
+    path: str
+    raw: Json = field(default_factory=dict[str, object])
+    idempotency_key: str | None = None
+    request: str = field(default_factory=lambda: new_id("req_"))
+    named: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Tell whether two requests with one idempotency key ask for the same thing."""
+        return hashlib.sha256(json.dumps(self.raw, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a JSON body, and headers beside the usual ones."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def refusing(cls, error: ApiError) -> Answer:
+        """Write an error as an answer."""
+        headers = {"WWW-Authenticate": 'Bearer realm="Stripe"'} if error.status == 401 else {}  # noqa: PLR2004 - HTTP's
+        return cls(error.status, json.dumps(error.body), headers)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Answer requests over a store; `settle` lets due time pass first, `committed` hears of every change."""
+
+    store: Store
+    clock: Clock
+    routes: Sequence[Route]
+    loaders: Mapping[tuple[str, str], Loader | None]
+    settle: Callable[[Call], bool]
+    committed: Callable[[], None]
+    rules: Rules = field(default_factory=Rules)
+
+    def answer(self, ask: Ask) -> Answer:
+        """Answer a request; errors are answers too."""
+        try:
+            self.pass_time()
+            return self.work(lambda call: self._serve(ask, call), Origin(ask.request, ask.idempotency_key))
+        except ApiError as error:
+            return Answer.refusing(error)
+
+    def perform(self, method: str, path: str, params: Mapping[str, object], *, named: str | None = None) -> Json:
+        """Do what a request would do, from Python; refusals are raised. `named` chooses a new object's id."""
+        self.pass_time()
+        ask = Ask(method, path, written(params), named=named)
+        return self.work(lambda call: self._execute(ask, call), Origin(ask.request))
+
+    def work(self, job: Callable[[Call], _T], origin: Origin | None = None) -> _T:
+        """Run a job in a transaction of its own, then tell of it."""
+        with self.store.transaction() as tx:
+            result = job(Call(tx, self.clock.now(), self.rules, origin or Origin()))
+            wrote = tx.wrote
+        if wrote:
+            self.committed()
+        return result
+
+    def pass_time(self) -> None:
+        """Let every renewal, trial end and cancellation happen whose moment has come, each in its own transaction."""
+        while self.work(self.settle):
+            pass
+
+    def _serve(self, ask: Ask, call: Call) -> Answer:
+        if ask.method != "POST" or ask.idempotency_key is None:
+            return Answer(200, json.dumps(self._execute(ask, call)))
+        _check_key_length(ask.idempotency_key)
+        return _recall(ask, call.tx) or self._serve_first(ask, call)
+
+    def _serve_first(self, ask: Ask, call: Call) -> Answer:
+        answer = Answer(200, json.dumps(self._execute(ask, call)), {"Idempotency-Key": str(ask.idempotency_key)})
+        _remember(ask, answer, call)
+        return answer
+
+    def _execute(self, ask: Ask, call: Call) -> Json:
+        route, ids = self._find(ask)
+        params = read({**route.params, **_EXPAND} if route.expands else route.params, ask.raw)
+        expand = params.pop("expand", [])
+        answer = route.handler(replace(call, path=ask.path, ids=ids, params=params, named=ask.named))
+        return expanded(answer, expand, self.loaders, call.tx)
+
+    def _find(self, ask: Ask) -> tuple[Route, Mapping[str, str]]:
+        for route in self.routes:
+            ids = route.match(ask.method, ask.path)
+            if ids is not None:
+                return route, ids
+        raise unrecognized_url(ask.method, ask.path)
+
+
+def _check_key_length(key: str) -> None:
+    if len(key) > _LONGEST_KEY:
+        raise invalid(f"Idempotency keys can be at most {_LONGEST_KEY} characters; this one has {len(key)}.")
+
+
+def _recall(ask: Ask, tx: Transaction) -> Answer | None:
+    """Repeat the answer this key was first given, or refuse to use it for something else."""
+    query = "SELECT fingerprint, request, status, body FROM idempotency WHERE key = ? AND path = ?"
+    row = tx.sql(query, (ask.idempotency_key, ask.path)).fetchone()
+    if row is None:
+        return None
+    fingerprint, request, status, body = row
+    if fingerprint != ask.fingerprint:
+        raise ApiError(
+            400,
+            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try "
+            f"using a key other than '{ask.idempotency_key}' if you meant to execute a different request.",
+            kind="idempotency_error",
+        )
+    replayed = {
+        "Idempotency-Key": str(ask.idempotency_key),
+        "Idempotent-Replayed": "true",
+        "Original-Request": request,
+    }
+    return Answer(status, body, replayed)
+
+
+def _remember(ask: Ask, answer: Answer, call: Call) -> None:
+    call.tx.sql("DELETE FROM idempotency WHERE at < ?", (call.now - _KEPT,))
+    call.tx.sql(
+        "INSERT INTO idempotency (key, path, fingerprint, request, at, status, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (ask.idempotency_key, ask.path, ask.fingerprint, ask.request, call.now, answer.status, answer.body),
+    )
