@@ -6,19 +6,23 @@ It is loaded behind, never in front of an answer, and kept for some minutes. A r
 from __future__ import annotations
 
 import difflib
+import logging
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cachetools import TTLCache
 
-from entitlements.decision import Offer
 from entitlements.forks import reset_in_child
+from entitlements.seldom import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from entitlements.decision import Offer
     from entitlements.requirement import Requirement
+
+_seldom = Seldom(logging.getLogger("entitlements"), seconds=60.0)
 
 __all__ = ["Catalog", "CatalogSource", "Contents"]
 
@@ -35,6 +39,7 @@ class Contents:
         keys: every feature's lookup key, archived ones too.
         offers: by lookup key, the active products that include it.
 
+    >>> from entitlements import Offer
     >>> pro, team = Offer("prod_1", "Pro"), Offer("prod_2", "Team")
     >>> contents = Contents.of({"exports": [pro, team], "sso": [team]}, also={"beta"})
     >>> contents.unlocks(("exports", "sso"), any_of=False)
@@ -44,7 +49,7 @@ class Contents:
     """
 
     keys: frozenset[str] = frozenset()
-    offers: Mapping[str, tuple[Offer, ...]] = field(default_factory=dict)
+    offers: Mapping[str, tuple[Offer, ...]] = field(default_factory=dict[str, "tuple[Offer, ...]"])
 
     @classmethod
     def of(cls, offers: Mapping[str, Iterable[Offer]], *, also: Iterable[str] = ()) -> Contents:
@@ -156,6 +161,8 @@ class Catalog:
         contents = None
         try:
             contents = self._load() if self._load else None
+        except Exception as error:  # noqa: BLE001 - a refusal without its offers is better than none
+            _seldom.warning("the catalogue can't be read, so refusals don't say what unlocks them: %s", error)
         finally:
             self._end(contents)
 

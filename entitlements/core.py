@@ -42,6 +42,7 @@ __all__ = ["Core", "identify"]
 T = TypeVar("T")
 
 _FEED_LIVES: Final = 3600.0  # a webhook verified within the last hour shows that changes arrive
+_ABSENT: Final = object()
 _log = logging.getLogger("entitlements")
 
 
@@ -63,6 +64,7 @@ class Core:
         self._stripe: Stripe | None = None
         self._building = threading.Lock()
         self.fences: Final = shared_fences()
+        self._feed = self.fences.feed(settings.scope)
         self.cache: Final = Cache(
             source or _Active(self),
             scope=settings.scope,
@@ -72,9 +74,8 @@ class Core:
             rate=self._rate,
             seams=Seams(spawn=self._pool.submit, sleep=time.sleep, clock=clock),
         )
-        self.catalog: Final = Catalog(
-            self._read_catalog if settings.api_key else None, spawn=_on_a_thread, clock=self.cache.clock
-        )
+        read_catalog = self._read_catalog if source is None else getattr(source, "catalog", None)
+        self.catalog: Final = Catalog(read_catalog, spawn=_on_a_thread, clock=self.cache.clock)
         rules = Rules(freshness, limits, settings.feature_classes, settings.strict, self.live_feed)
         self.judge: Final = Judge(self.cache, self.catalog, rules)
         self.closed = False
@@ -123,12 +124,12 @@ class Core:
             self.fences.raise_(self.fences.slot(scope, event.customer))
         if event.concerns_catalog:
             self.catalog.outdated()
-        self.fences.feed_heard(scope)
+        self.fences.feed_heard(self.fences.feed(scope))
         return WebhookResult(event.id, event.type, event.customer, freshness_token.issue(moment))
 
     def live_feed(self) -> bool:
         """Say whether changes are known to arrive by webhook."""
-        return self.fences.feed_silence(self.settings.scope) <= _FEED_LIVES
+        return self.fences.feed_silence(self._feed) <= _FEED_LIVES
 
     # --- running flows -----------------------------------------------------------------------------------------------
 
@@ -232,12 +233,12 @@ def identify(customer: object) -> str | None:
     """
     if isinstance(customer, str):
         return customer_id(customer)
-    if not hasattr(customer, "stripe_customer_id"):
+    held: object = getattr(customer, "stripe_customer_id", _ABSENT)
+    if held is _ABSENT:
         raise InvalidInput(
             f"customer {shown(customer)} is no id: pass Stripe's, such as 'cus_123', "
             "or an object with a .stripe_customer_id"
         )
-    held: object = customer.stripe_customer_id
     return None if held is None or held == "" else customer_id(held)
 
 

@@ -122,16 +122,21 @@ class RequestView(View):
     """The view that middleware binds: it pins at the first question, so that one request sees one truth.
 
     A refusal may be verified once; what was learnt then is pinned for the rest of the request.
+
+    Attributes:
+        asked: whether anything was asked of it; the response then differs by customer, and no shared cache may keep it.
     """
 
     def __init__(self, core: Core, customer: str | None, *, anonymous: bool = False) -> None:
         super().__init__(core, customer)
         self.anonymous = anonymous
+        self.asked = False
         self._pin: Pinned | None = Pinned() if anonymous else None
         self._verified = False
 
     def decide(self, need: Requirement) -> Generator[Wait, None, Decision]:
         """Answer for this request, as a flow."""
+        self.asked = True
         if self.anonymous:
             return Decision(need, Reason.ANONYMOUS)
         customer = self.stripe_customer_id
@@ -154,6 +159,7 @@ class RequestView(View):
 
     def seen_by(self, core: Core) -> RequestView:
         """Give this view to a gate that asks another instance about the same customer."""
+        self.asked = True
         return self if core is self.core else RequestView(core, self.stripe_customer_id, anonymous=self.anonymous)
 
     def pinned(self) -> Pinned:
@@ -161,6 +167,7 @@ class RequestView(View):
 
         On an event loop's thread nothing is waited for: an unloaded view begins to fetch and reads `unavailable`.
         """
+        self.asked = True
         if self._pin is not None:
             return self._pin
         if not on_a_loop():

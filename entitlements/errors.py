@@ -1,14 +1,14 @@
 """Every error the library raises, on one root.
 
-    EntitlementsError
-    ├── InvalidInput               (also a ValueError) an argument that can't be right; raised before any I/O
-    │   └── InvalidSettings        a setting, from an argument or the environment
-    ├── NotConfigured              a gate that was told neither which instance nor whose customer
-    ├── UnknownFeature             strict mode only: a lookup key the catalogue doesn't have
-    ├── FeatureRequired            the answer is no             (HTTP 402; 403 when nobody is signed in)
-    ├── EntitlementsUnavailable    the answer can't be known    (HTTP 503)
-    ├── SignatureError             a webhook that can't be trusted or read (HTTP 400)
-    └── StripeError                Stripe answered with an error, or not at all; see `entitlements.stripe`
+EntitlementsError
+├── InvalidInput               (also a ValueError) an argument that can't be right; raised before any I/O
+│   └── InvalidSettings        a setting, from an argument or the environment
+├── NotConfigured              a gate that was told neither which instance nor whose customer
+├── UnknownFeature             strict mode only: a lookup key the catalogue doesn't have
+├── FeatureRequired            the answer is no             (HTTP 402; 403 when nobody is signed in)
+├── EntitlementsUnavailable    the answer can't be known    (HTTP 503)
+├── SignatureError             a webhook that can't be trusted or read (HTTP 400)
+└── StripeError                Stripe answered with an error, or not at all; see `entitlements.stripe`
 """
 
 from __future__ import annotations
@@ -83,22 +83,23 @@ class EntitlementsUnavailable(EntitlementsError):
         retry_after: seconds after which another try makes sense.
     """
 
-    def __init__(self, decision: Decision | None = None, *, message: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, decision: Decision | None = None, *, message: str = "", retry_after: float | None = None
+    ) -> None:
         super().__init__(decision)
         self.decision = decision
         self._message = message
-        self.retry_after = retry_after if retry_after is not None else (decision.retry_after if decision else None)
+        # `is None`, not truth: a decision that can't be told is false
+        self.retry_after = decision.retry_after if retry_after is None and decision is not None else retry_after
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_unavailable, (self.decision, self._message, self.retry_after)
 
     def __str__(self) -> str:
-        return self._message or (self.decision.sentence if self.decision else "entitlements are unavailable")
+        return self._message or ("" if self.decision is None else self.decision.sentence)
 
 
-def _rebuild_unavailable(
-    decision: Decision | None, message: str, retry_after: float | None
-) -> EntitlementsUnavailable:
+def _rebuild_unavailable(decision: Decision | None, message: str, retry_after: float | None) -> EntitlementsUnavailable:
     return EntitlementsUnavailable(decision, message=message, retry_after=retry_after)
 
 
@@ -117,7 +118,7 @@ class StripeError(EntitlementsError):
         request_id: `req_...`, to quote to Stripe's support.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing Stripe says
         self,
         message: str,
         *,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from entitlements.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = ["FeatureClass", "Freshness", "Plan", "Windows"]
 
@@ -109,7 +109,7 @@ class Freshness:
             return min(self.settle_ttl, self.ttl / 2)
         return self.ttl * (1 - JITTER * random)
 
-    def windows(self, feature_class: FeatureClass, *, lifetime: float) -> Windows:
+    def lenience(self, feature_class: FeatureClass, lifetime: float) -> Windows:
         """Say how far beyond its time to live a snapshot's allow reaches.
 
         A snapshot fetched right after an event, or about an unknown customer, has a short life because it may be wrong
@@ -122,26 +122,23 @@ class Freshness:
         error = _A_DAY if feature_class is FeatureClass.LENIENT else self.stale_if_error
         return Windows(min(lifetime + revalidate, self.max_stale), min(lifetime + error, self.max_stale))
 
-    def plan(self, *, met: bool, age: float, lifetime: float, windows: Windows, live_feed: bool) -> Plan:
-        """Decide what to do with a question that a snapshot answers with yes (`met`) or no.
-
-        Admit on bounded evidence, refuse on fresh evidence.
-        """
-        if age < 0:  # a clock went back: nobody knows how old this is
-            return Plan.FETCH
-        if met:
-            return self._plan_allow(age, lifetime, windows)
-        if age >= lifetime:
-            return Plan.FETCH
-        return Plan.SERVE if live_feed or age <= self.recheck_denial_after else Plan.VERIFY
-
-    @staticmethod
-    def _plan_allow(age: float, lifetime: float, windows: Windows) -> Plan:
-        if age < lifetime:
+    def plan_allow(self, age: float, lifetime: float, feature_class: FeatureClass) -> Plan:
+        """Decide what to do with a question that a snapshot answers with yes: admit on bounded evidence."""
+        if 0 <= age < lifetime:
             return Plan.SERVE
-        if age < windows.revalidate:
+        windows = self.lenience(feature_class, lifetime)
+        if 0 <= age < windows.revalidate:
             return Plan.REFRESH
-        return Plan.PREFER_FETCH if age < windows.error else Plan.FETCH
+        return Plan.PREFER_FETCH if 0 <= age < windows.error else Plan.FETCH
+
+    def plan_refusal(self, age: float, lifetime: float, live_feed: Callable[[], bool]) -> Plan:
+        """Decide what to do with a question that a snapshot answers with no: refuse on fresh evidence.
+
+        `live_feed` says whether changes are known to arrive, so that a snapshot may refuse for its whole time to live.
+        """
+        if not 0 <= age < lifetime:
+            return Plan.FETCH
+        return Plan.SERVE if age <= self.recheck_denial_after or live_feed() else Plan.VERIFY
 
 
 _ABOVE_ZERO = frozenset({"ttl", "max_stale", "negative_ttl", "settle_ttl", "unsynced_ttl"})
@@ -149,5 +146,7 @@ _ABOVE_ZERO = frozenset({"ttl", "max_stale", "negative_ttl", "settle_ttl", "unsy
 
 def strictest(classes: Mapping[str, FeatureClass], features: Iterable[str]) -> FeatureClass:
     """Judge several features by the one that tolerates least."""
+    if not classes:
+        return FeatureClass.STANDARD
     order = (FeatureClass.STRICT, FeatureClass.STANDARD, FeatureClass.LENIENT)
     return min((classes.get(feature, FeatureClass.STANDARD) for feature in features), key=order.index)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from entitlements.cache.wait import glance
 from entitlements.core import Core, identify
-from entitlements.customer import RequestView
 from entitlements.decision import Decision, Reason, enforced
 from entitlements.errors import InvalidInput, NotConfigured
 from entitlements.requirement import Requirement
@@ -21,10 +20,11 @@ from entitlements.resolver import Entitlements, core_of
 from entitlements.stripe.ids import feature_key, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator, Iterator, Sequence
+    from collections.abc import Awaitable, Generator, Sequence
     from types import TracebackType
 
     from entitlements.cache.wait import Wait
+    from entitlements.customer import RequestView
 
 __all__ = ["bind", "bound_view", "configure", "requires_feature"]
 
@@ -50,7 +50,7 @@ def configure(entitlements: Entitlements | None) -> None:
 
 
 @contextmanager
-def bind(view: RequestView | None) -> Iterator[None]:
+def bind(view: RequestView | None) -> Generator[None]:
     """Bind a request's view for the gates within, and always unbind it: a reused thread must not see it."""
     token = _bound.set(view)
     try:
@@ -123,16 +123,25 @@ def _requirement(features: tuple[str, ...], any_of: Sequence[str] | None) -> Req
 
 
 def _guard(gate: _Gate, target: object) -> object:
-    if isinstance(target, classmethod | staticmethod):
-        return type(target)(_guard(gate, target.__func__))
-    if not isinstance(target, FunctionType | MethodType | BuiltinFunctionType | functools.partial):
-        raise TypeError(f"requires_feature can't guard {shown(target)}: {_advice(target)}")
-    function = cast("Callable[..., Any]", target)
+    if isinstance(target, classmethod):
+        return classmethod(_guarded(gate, cast("classmethod[Any, ..., Any]", target).__func__))
+    if isinstance(target, staticmethod):
+        return staticmethod(_guarded(gate, cast("staticmethod[..., Any]", target).__func__))
+    return _guarded(gate, cast("Callable[..., Any]", target))
+
+
+def _guarded(gate: _Gate, function: Callable[..., Any]) -> Callable[..., Any]:
+    if not _guardable(function):
+        raise TypeError(f"requires_feature can't guard {shown(function)}: {_advice(function)}")
     if inspect.iscoroutinefunction(function):
         return _guard_coroutine(gate, function)
     if inspect.isasyncgenfunction(function):
         return _guard_stream(gate, function)
     return _guard_call(gate, function)
+
+
+def _guardable(target: object) -> bool:
+    return isinstance(target, FunctionType | MethodType | BuiltinFunctionType | functools.partial)
 
 
 def _advice(target: object) -> str:
@@ -163,7 +172,7 @@ def _guard_coroutine(gate: _Gate, function: Callable[..., Awaitable[Any]]) -> Ca
         if decision:
             return await function(*args, **kwargs)
         other = gate.refuse(decision, args, kwargs)
-        return await cast("Awaitable[Any]", other) if inspect.isawaitable(other) else other
+        return await other if inspect.isawaitable(other) else other
 
     return guarded
 
@@ -255,8 +264,8 @@ class _Gate:
             return view.core
         if _configured is None:
             raise NotConfigured(
-                f"nothing says which Entitlements is asked for {self.need}: run this within EntitlementsMiddleware, call "
-                "entitlements.configure(ents) at start, or give requires_feature an entitlements="
+                f"nothing says which Entitlements is asked for {self.need}: run this within EntitlementsMiddleware, "
+                "call entitlements.configure(ents) at start, or give requires_feature an entitlements="
             )
         return core_of(_configured)
 

@@ -65,7 +65,6 @@ class Judge:
         self._cache = cache
         self._catalog = catalog
         self._rules = rules
-        self._classes = dict(rules.classes)
 
     # --- one question ------------------------------------------------------------------------------------------------
 
@@ -74,10 +73,15 @@ class Judge:
     ) -> Generator[Wait, None, Decision]:
         """Answer a question, and say what would turn a no into a yes.
 
-        `after` asks for a fetch begun after that moment of real time. Without `explain`, nothing is waited for merely to
-        explain a no.
+        `after` asks for a fetch begun after that moment of real time. Without `explain`, nothing is waited for merely
+        to explain a no.
         """
-        decision = yield from self._decide(customer, need, after)
+        snapshot = self._recent(customer, after)
+        plan = self._plan(snapshot, need)
+        if snapshot is not None and plan is Plan.SERVE:
+            decision = self._answer(customer, need, snapshot, Source.CACHED)
+        else:
+            decision = yield from self._seek(customer, need, after)
         if decision.reason is Reason.NOT_ENTITLED:
             return (yield from self._explained(decision, self._held(customer), wait=explain))
         return decision
@@ -89,10 +93,8 @@ class Judge:
 
     def by_pin(self, customer: str, need: Requirement, pin: Pinned) -> Generator[Wait, None, Decision]:
         """Answer from what a request has pinned, and from nothing else."""
-        if need.met_by(pin):
-            reason = Reason.ENTITLED
-        else:
-            reason = Reason.UNAVAILABLE if pin.unavailable else Reason.NOT_ENTITLED
+        refused = Reason.UNAVAILABLE if pin.unavailable else Reason.NOT_ENTITLED
+        reason = Reason.ENTITLED if need.met_by(pin) else refused
         source = Source.NONE if pin.age is None else Source.CACHED
         decision = Decision(need, reason, customer, source, pin.age, token=freshness_token.issue(real_now()))
         if reason is Reason.NOT_ENTITLED:
@@ -113,7 +115,8 @@ class Judge:
 
     # --- how ---------------------------------------------------------------------------------------------------------
 
-    def _decide(self, customer: str, need: Requirement, after: float | None) -> Generator[Wait, None, Decision]:
+    def _seek(self, customer: str, need: Requirement, after: float | None) -> Generator[Wait, None, Decision]:
+        """Find an answer, by a fetch if the snapshot at hand doesn't give it."""
         deadline = self._deadline(brief=False)
         flight: Flight | None = None
         for _ in range(_ATTEMPTS):
@@ -152,14 +155,10 @@ class Judge:
     def _plan(self, snapshot: Snapshot | None, need: Requirement) -> Plan:
         if snapshot is None:
             return Plan.FETCH
-        freshness = self._rules.freshness
-        return freshness.plan(
-            met=need.met_by(snapshot.features),
-            age=self._cache.age(snapshot),
-            lifetime=snapshot.ttl,
-            windows=freshness.windows(strictest(self._classes, need.features), lifetime=snapshot.ttl),
-            live_feed=self._rules.live_feed(),
-        )
+        age, lifetime, freshness = self._cache.age(snapshot), snapshot.ttl, self._rules.freshness
+        if need.met_by(snapshot.features):
+            return freshness.plan_allow(age, lifetime, strictest(self._rules.classes, need.features))
+        return freshness.plan_refusal(age, lifetime, self._rules.live_feed)
 
     def _answers(self, customer: str, plan: Plan) -> bool:
         """Say whether the snapshot answers without a fetch: verifying a refusal is a favour, done if it is cheap."""
@@ -184,8 +183,8 @@ class Judge:
         return Pinned(admitted, age=age, unavailable=True) if admitted else None
 
     def _admits(self, snapshot: Snapshot, feature: str, age: float) -> bool:
-        feature_class = self._classes.get(feature, FeatureClass.STANDARD)
-        return 0 <= age < self._rules.freshness.windows(feature_class, lifetime=snapshot.ttl).error
+        feature_class = self._rules.classes.get(feature, FeatureClass.STANDARD)
+        return 0 <= age < self._rules.freshness.lenience(feature_class, snapshot.ttl).error
 
     # --- what is said ------------------------------------------------------------------------------------------------
 
@@ -217,9 +216,7 @@ class Judge:
             detail=failure.detail,
         )
 
-    def _explained(
-        self, decision: Decision, held: frozenset[str], *, wait: bool
-    ) -> Generator[Wait, None, Decision]:
+    def _explained(self, decision: Decision, held: frozenset[str], *, wait: bool) -> Generator[Wait, None, Decision]:
         """Add to a no what would unlock it; complain about a key that doesn't exist."""
         contents = yield from self._contents(decision.requirement, wait=wait)
         if contents is None:

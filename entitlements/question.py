@@ -27,7 +27,9 @@ class Question(Coroutine[object, None, T]):
         self._inner = inner
 
     def __bool__(self) -> bool:
-        raise TypeError(f"{self._name}(...) was not awaited, so there is no answer yet: write `await {self._name}(...)`")
+        raise TypeError(
+            f"{self._name}(...) was not awaited, so there is no answer yet: write `await {self._name}(...)`"
+        )
 
     def __await__(self) -> Generator[object, None, T]:
         return self._inner.__await__()

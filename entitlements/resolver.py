@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from typing import Self
 
+    from entitlements.cache.snapshot import Snapshot
     from entitlements.cache.wait import Wait
     from entitlements.decision import Decision
     from entitlements.feeds.webhook import WebhookResult
@@ -35,9 +36,9 @@ __all__ = ["Entitlements", "core_of"]
 class Entitlements:
     """Ask Stripe's entitlements, and remember the answers for as long as they are good.
 
-    An answer is served from memory while nothing is known to have changed. When something did, the next question fetches
-    the customer's complete list: one fetch, however many ask. When Stripe can't be reached, customers seen lately keep
-    what they have, and the others get a "cannot tell" within two seconds.
+    An answer is served from memory while nothing is known to have changed. When something did, the next question
+    fetches the customer's complete list: one fetch, however many ask. When Stripe can't be reached, customers seen
+    lately keep what they have, and the others get a "cannot tell" within two seconds.
 
     A customer is Stripe's id, or any object with a `.stripe_customer_id`; a feature is its lookup key.
 
@@ -93,10 +94,9 @@ class Entitlements:
             source=own_source,
             clock=_clock(clock),
         )
-        # The hot path reads these three and a clock, and nothing else.
-        self._entries = self._core.cache.memory.entries
-        self._words = self._core.fences.words
-        self._clock = clock
+        # The hot path reads these two and `monotonic`. With a clock of its own, an instance finds nothing on it.
+        self._entries: Mapping[str, Snapshot] = {} if clock else self._core.cache.memory.entries
+        self._tokens = self._core.fences.tokens
         weakref.finalize(self, self._core.close).atexit = False
 
     # --- asking ------------------------------------------------------------------------------------------------------
@@ -116,19 +116,16 @@ class Entitlements:
             snapshot = self._entries[customer]  # type: ignore[index]  # whatever isn't an id isn't found
         except (KeyError, TypeError):
             return self._ask(customer, feature)
-        now = monotonic() if self._clock is None else self._clock()
         if (
-            self._words[snapshot.slot] == snapshot.token
-            and snapshot.began <= now < snapshot.deadline
+            self._tokens[snapshot.slot] == snapshot.token
+            and snapshot.began <= monotonic() < snapshot.deadline
             and feature in snapshot.features
         ):
             snapshot.visited = True
             return True
         return self._ask(customer, feature)
 
-    def check(
-        self, customer: object, feature: str, *, fresh: bool = False, after: str | None = None
-    ) -> Decision:
+    def check(self, customer: object, feature: str, *, fresh: bool = False, after: str | None = None) -> Decision:
         """Answer with reasons: a Decision, truthy or falsy.
 
         Args:
@@ -143,9 +140,7 @@ class Entitlements:
         """
         return self._core.run(self._question(customer, feature, fresh=fresh, after=after))
 
-    def require(
-        self, customer: object, feature: str, *, fresh: bool = False, after: str | None = None
-    ) -> Decision:
+    def require(self, customer: object, feature: str, *, fresh: bool = False, after: str | None = None) -> Decision:
         """Go on only if the customer may.
 
         Raises:
@@ -299,7 +294,7 @@ class Entitlements:
 
 def core_of(ents: Entitlements) -> Core:
     """Give the parts of an instance to the gates, which are built on them."""
-    return ents._core  # noqa: SLF001 - this module's own
+    return ents._core  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - this module's own
 
 
 def _moment(*, fresh: bool, after: str | None) -> float | None:

@@ -29,4 +29,4 @@ class Seldom:
             return
         self._last[message] = now
         more = self._left_out.pop(message, 0)
-        self._log.warning(f"{message} (and %d more like this)" if more else message, *args, *([more] if more else []))  # noqa: G004 - the format is the message's own
+        self._log.warning(f"{message} (and %d more like this)" if more else message, *args, *([more] if more else []))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from math import isfinite
 from typing import TYPE_CHECKING, Final
@@ -58,17 +58,17 @@ class Limits:
 class Settings:
     """What one instance was told; made by `Settings.read`.
 
-    >>> Settings.read("sk_test_123", environ={})
-    Settings(api_key=Secret('sk_test_…'), api_base='https://api.stripe.com', stripe_account=None, webhook_secrets=(), \
-feature_classes={}, strict=False)
+    >>> settings = Settings.read("sk_test_123", environ={})
+    >>> settings.api_key, settings.api_base, settings.strict
+    (Secret('sk_test_…'), 'https://api.stripe.com', False)
     """
 
     api_key: Secret | None
     api_base: str
     stripe_account: str | None
     webhook_secrets: tuple[Secret, ...]
-    feature_classes: Mapping[str, FeatureClass] = field(default_factory=dict)
-    strict: bool = False
+    feature_classes: Mapping[str, FeatureClass]
+    strict: bool
 
     @classmethod
     def read(  # noqa: PLR0913 - one argument a setting
@@ -85,8 +85,8 @@ feature_classes={}, strict=False)
     ) -> Settings:
         """Read the settings: each argument, or else its variable.
 
-        The variables are STRIPE_API_KEY, STRIPE_API_BASE, STRIPE_ACCOUNT and STRIPE_WEBHOOK_SECRET (several, with commas
-        between them, while a secret is being rolled).
+        The variables are STRIPE_API_KEY, STRIPE_API_BASE, STRIPE_ACCOUNT and STRIPE_WEBHOOK_SECRET (several, with
+        commas between them, while a secret is being rolled).
 
         Raises:
             InvalidSettings: a value that can't be right, named with where it came from and what is accepted.
@@ -176,7 +176,9 @@ def _base(value: object, origin: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InvalidSettings(f"{origin} must be a plain URL, with no credentials, query or fragment in it")
     if parts.scheme == "http" and not is_loopback(url):
-        raise InvalidSettings(f"{origin} is {url!r}: the key would travel unencrypted; use https:// beyond this machine")
+        raise InvalidSettings(
+            f"{origin} is {url!r}: the key would travel unencrypted; use https:// beyond this machine"
+        )
     return url
 
 

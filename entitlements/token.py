@@ -52,7 +52,7 @@ def _boot() -> bytes:
     """Name this boot, and the time namespace whose clock we read; where nothing tells, name this process."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
-        namespace = os.readlink("/proc/self/ns/time").encode()
+        namespace = bytes(Path("/proc/self/ns/time").readlink())
     except OSError:  # not Linux: a token is good within the process and its forks, and asks for a fetch elsewhere
         boot, namespace = os.urandom(16), b""
     return blake2b(boot + namespace, digest_size=8).digest()

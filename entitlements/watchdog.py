@@ -1,7 +1,8 @@
 """A watchdog: one daemon thread that calls back at a deadline.
 
 Two things need it. A header or body that drips a byte at a time resets every read timeout, so somebody else must shut
-the socket. And a task that awaits an answer must be woken at its deadline even where a test has frozen the loop's clock.
+the socket. And a task that awaits an answer must be woken at its deadline, even where a test has frozen the loop's
+clock.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Alarm:
                 return
             try:
                 call()
-            except Exception:
+            except Exception:  # noqa: BLE001 - the other alarms must ring all the same
                 _log.exception("a watchdog call failed")
 
 

@@ -24,8 +24,9 @@ _EVERYBODY: Final = ""  # no customer has an empty id
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Until when nothing is asked, and why."""
+    """From when until when nothing is asked, and why."""
 
+    opened: float
     until: float
     detail: str
     failures: int
@@ -58,12 +59,12 @@ class Backoff:
         if block is not None:
             self._blocks[_EVERYBODY] = replace(block, until=self._now() + FIRST)
 
-    def failed(self, customer: str, detail: str) -> Blocked:
-        """Open or widen the window after a failure."""
+    def failed(self, customer: str, detail: str, *, began: float) -> Blocked:
+        """Open or widen the window after the failure of a fetch that began at some moment."""
         self._in_a_row += 1
         if self._in_a_row >= _IN_A_ROW:
-            self._widen(_EVERYBODY, detail)
-        return self._widen(customer, detail)
+            self._widen(_EVERYBODY, detail, began)
+        return self._widen(customer, detail, began)
 
     def succeeded(self, customer: str) -> None:
         """Forget what was held against this customer and the source."""
@@ -71,10 +72,12 @@ class Backoff:
         self._blocks.pop(customer, None)
         self._blocks.pop(_EVERYBODY, None)
 
-    def _widen(self, key: str, detail: str) -> Blocked:
+    def _widen(self, key: str, detail: str, began: float) -> Blocked:
         before = self._blocks.get(key)
+        if before is not None and began < before.opened:
+            return before  # it failed together with the one that opened the window: the same trouble, told twice
         failures = before.failures + 1 if before else 1
         window = min(FIRST * 2 ** (failures - 1), LONGEST) * (1 - self._random() / 4)  # never all at once
-        block = Blocked(self._now() + window, detail, failures)
+        block = Blocked(self._now(), self._now() + window, detail, failures)
         self._blocks[key] = block
         return block

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 from cachetools import LRUCache
 
 from entitlements.cache.backoff import FIRST, Backoff
-from entitlements.cache.fences import Fences
 from entitlements.cache.flight import Failure, Flight, Outcome
 from entitlements.cache.memory import FeatureSets, MemoryStore
 from entitlements.cache.snapshot import Snapshot
@@ -30,6 +29,7 @@ from entitlements.watchdog import watchdog
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from entitlements.cache.fences import Fences
     from entitlements.freshness import Freshness
     from entitlements.settings import Limits
     from entitlements.sources.contract import Holding, Source
@@ -135,11 +135,14 @@ class Cache:
     def look(self, customer: str) -> Snapshot | None:
         """Find the customer's snapshot, if its fence stands."""
         snapshot = self.memory.entries.get(customer) or self._unknown.get(customer)
-        return snapshot if snapshot is not None and self.stands(snapshot) else None
+        if snapshot is None or not self.stands(snapshot):
+            return None
+        snapshot.visited = True
+        return snapshot
 
     def stands(self, snapshot: Snapshot) -> bool:
         """Say whether nothing became known since the fetch behind this began."""
-        return self._fences.words[snapshot.slot] == snapshot.token != 0
+        return self._fences.tokens[snapshot.slot] == snapshot.token != 0
 
     def age(self, snapshot: Snapshot) -> float:
         """Count the seconds since the fetch behind a snapshot began."""
@@ -148,7 +151,7 @@ class Cache:
     def affordable(self, customer: str) -> bool:
         """Say whether a fetch that isn't urgent may be made now."""
         flying = self._flights.get(customer)
-        if flying is not None and flying.token == self._fences.words[flying.slot]:
+        if flying is not None and flying.token == self._fences.tokens[flying.slot]:
             return True
         with self._lock:
             held_back = self._backoff.blocked(customer)
@@ -288,7 +291,7 @@ class Cache:
                 return
             self._leave(flight)
             self.tally.failures += 1
-            blocked = self._backoff.failed(flight.customer, detail)
+            blocked = self._backoff.failed(flight.customer, detail, began=flight.moment)
         retry_after = max(blocked.until - self._seams.now(), 0.0)
         request_id = error.request_id if isinstance(error, StripeError) else None
         flight.land(Outcome(failure=Failure(detail, retry_after), request_id=request_id))

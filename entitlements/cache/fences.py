@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 import time
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["STRIPES", "Fences", "raised_at", "shared_fences"]
 
+_FLOAT: Final = struct.Struct("=d")
+_BITS: Final = struct.Struct("=Q")
+_EXPONENT: Final = 0x7FF0_0000  # the bits of a float's upper half that make it zero-like or NaN, if all alike
 STRIPES: Final = 262_144  # 2 MiB of tokens
 _HEADER: Final = 512  # words before the first stripe: one page
 _FEEDS: Final = 256  # header words that say, by scope, when a webhook was last verified: whole seconds of wall time
-_MASK: Final = 0xFFFF_FFFF
 
 
 def _wall() -> float:
@@ -33,8 +36,18 @@ def _wall() -> float:
 class Fences:
     """A table of 64-bit tokens, one per stripe of customers.
 
-    A token holds 32 bits of coarse wall time (when a change became known; 0 when none did) and 32 random bits. The
+    A token holds 32 random bits and 32 bits of coarse wall time: when a change became known, 0 when none did. The
     randomness comes from the system: the `random` module's state is copied by a fork.
+
+    Tokens are written as integers and compared as floats, which the interpreter reads from shared memory in two thirds
+    of the time. Every token is a normal number, neither zero nor NaN nor so small that a processor may take it for
+    zero, and two normal floats are equal exactly when their bits are.
+
+    >>> fences = Fences()
+    >>> slot = fences.slot("self/live", "cus_123")
+    >>> before = fences.token(slot)
+    >>> fences.raise_(slot) == before
+    False
     """
 
     def __init__(
@@ -42,44 +55,55 @@ class Fences:
     ) -> None:
         self._wall = wall or _wall
         self._entropy = entropy
+        table = memoryview(mmap.mmap(-1, (_HEADER + STRIPES) * 8))
         # A word is stored whole through a cast view; struct.pack_into was measured to tear.
-        self.words: Final = memoryview(mmap.mmap(-1, (_HEADER + STRIPES) * 8)).cast("Q")
+        self._words = table.cast("Q")
+        self.tokens: Final = table.cast("d")
 
     @staticmethod
     def slot(scope: str, customer: str) -> int:
         """Find a customer's word in the table, the same in every process and release."""
         return _HEADER + _hash(scope, customer) % STRIPES
 
-    def token(self, slot: int) -> int:
+    def token(self, slot: int) -> float:
         """Read the token that a fetch begun now must note.
 
         Zero is never good, so that a new table may be all zeros: who sees it writes a fresh token. That one carries no
         time, or every cold customer would look like somebody who just bought something.
         """
-        return self.words[slot] or self._write(slot, 0)
+        return self.tokens[slot] or self._write(slot, 0)
 
-    def raise_(self, slot: int) -> int:
+    def raise_(self, slot: int) -> float:
         """Raise the fence for a change that became known: whatever was fetched before no longer stands."""
-        return self._write(slot, int(self._wall()) & _MASK)
+        return self._write(slot, int(self._wall()) & 0xFFFF_FFFF)
 
-    def _write(self, slot: int, moment: int) -> int:
-        random = 0
-        while not random:
-            random = int.from_bytes(self._entropy(4), "little")
-        self.words[slot] = moment << 32 | random
-        return self.words[slot]
+    def _write(self, slot: int, moment: int) -> float:
+        self._words[slot] = self._random() << 32 | moment
+        return self.tokens[slot]
 
-    def feed_heard(self, scope: str) -> None:
-        """Note for every process that a webhook of this scope was verified just now."""
-        self.words[_hash(scope, "") % _FEEDS] = int(self._wall())
+    def _random(self) -> int:
+        """Draw the upper half of a token, which makes it a normal number or not."""
+        while True:
+            bits = int.from_bytes(self._entropy(4), "little")
+            if 0 < bits & _EXPONENT < _EXPONENT:
+                return bits
 
-    def feed_silence(self, scope: str) -> float:
-        """Count the seconds since any process verified a webhook of this scope; infinite if none ever did."""
-        heard = self.words[_hash(scope, "") % _FEEDS]
+    @staticmethod
+    def feed(scope: str) -> int:
+        """Find the word that says when a webhook of this scope was last verified."""
+        return _hash(scope, "") % _FEEDS
+
+    def feed_heard(self, feed: int) -> None:
+        """Note for every process that a webhook was verified just now."""
+        self._words[feed] = int(self._wall())
+
+    def feed_silence(self, feed: int) -> float:
+        """Count the seconds since any process verified a webhook; infinite if none ever did."""
+        heard = self._words[feed]
         silence = self._wall() - heard if heard else float("inf")
         return silence if silence >= -1 else float("inf")  # a moment in the future is no evidence of anything
 
-    def settling(self, token: int, within: float) -> bool:
+    def settling(self, token: float, within: float) -> bool:
         """Say whether a change became known within the last seconds, so that Stripe's list may lag behind it."""
         moment = raised_at(token)
         return moment > 0 and self._wall() - moment <= within  # a time in the future counts as now
@@ -91,9 +115,10 @@ def _hash(scope: str, customer: str) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
 
 
-def raised_at(token: int) -> int:
+def raised_at(token: float) -> int:
     """Read the coarse wall time of the change that raised a token; 0 when no change was known."""
-    return token >> 32
+    moment: int = _BITS.unpack(_FLOAT.pack(token))[0] & 0xFFFF_FFFF
+    return moment
 
 
 _shared: Fences | None = None

@@ -7,11 +7,12 @@ on landing and waits outside, each with a deadline and an ending of its own, so 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from entitlements.cache.snapshot import Snapshot
     from entitlements.clocks import Deadline
 
@@ -70,7 +71,7 @@ class Flight:
         customer: str,
         *,
         slot: int,
-        token: int,
+        token: float,
         began: float,
         moment: float,
         deadline: Deadline,

@@ -16,9 +16,13 @@ from entitlements.forks import reset_in_child
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Pool"]
+__all__ = ["FetchThread", "Pool"]
 
 _log = logging.getLogger("entitlements")
+
+
+class FetchThread(threading.Thread):
+    """A thread that fetches; a question asked on it must not wait for a fetch."""
 
 
 class Pool:
@@ -47,10 +51,6 @@ class Pool:
                 self._start()
             return True
 
-    def inside(self) -> bool:
-        """Say whether the calling thread is one of the pool's; it must not wait for the others."""
-        return threading.current_thread() in self._threads
-
     def close(self) -> None:
         """Let every thread end after its present job."""
         with self._lock:
@@ -58,9 +58,7 @@ class Pool:
                 self._jobs.put(None)
 
     def _start(self) -> None:
-        thread = threading.Thread(
-            target=self._work, args=(self._jobs,), name="entitlements-fetch", daemon=True
-        )
+        thread = FetchThread(target=self._work, args=(self._jobs,), name="entitlements-fetch", daemon=True)
         self._threads.add(thread)
         thread.start()
 

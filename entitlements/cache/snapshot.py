@@ -23,7 +23,7 @@ class Snapshot:
     __slots__ = ("began", "deadline", "features", "moment", "slot", "token", "visited")
 
     def __init__(  # noqa: PLR0913 - a plain record; a dataclass would add nothing but import time
-        self, features: frozenset[str], *, token: int, slot: int, began: float, moment: float, deadline: float
+        self, features: frozenset[str], *, token: float, slot: int, began: float, moment: float, deadline: float
     ) -> None:
         self.features: Final = features
         self.token: Final = token

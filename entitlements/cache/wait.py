@@ -6,9 +6,11 @@ Both wait in real time, which no test can freeze.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from entitlements.cache.pool import FetchThread
 from entitlements.watchdog import watchdog
 
 if TYPE_CHECKING:
@@ -31,7 +33,9 @@ class Wait:
     deadline: Deadline
 
     def block(self) -> None:
-        """Wait on this thread."""
+        """Wait on this thread, unless it is one that fetches: it would wait for itself."""
+        if isinstance(threading.current_thread(), FetchThread):
+            return
         landed = threading.Event()
         self.landing.on_landing(landed.set)
         landed.wait(self.deadline.remaining())
@@ -48,10 +52,8 @@ class Wait:
                 woken.set_result(None)
 
         def wake_from_afar() -> None:
-            try:
+            with suppress(RuntimeError):  # the loop is closed; nobody waits any more
                 loop.call_soon_threadsafe(wake)
-            except RuntimeError:
-                pass  # the loop is closed; nobody waits any more
 
         alarm = watchdog.at(self.deadline.at, wake_from_afar)
         try:

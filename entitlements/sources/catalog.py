@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from entitlements.catalog import Contents
@@ -37,6 +38,6 @@ def read_catalog(stripe: Stripe, rate: Budget) -> Contents:
     offers: dict[str, list[Offer]] = {}
     for product in paced(lambda: stripe.products.list(active=True)):
         offer = Offer(product.id, product.name)
-        for included in paced(lambda id=product.id: stripe.product_features.list(id)):  # type: ignore[misc]
+        for included in paced(partial(stripe.product_features.list, product.id)):
             offers.setdefault(included.entitlement_feature.lookup_key, []).append(offer)
     return Contents.of(offers, also=[feature.lookup_key for feature in (*current, *archived)])

@@ -38,6 +38,9 @@ class Source(Protocol):
     `fetch` is called on one of the library's own threads, never on the caller's. It returns the complete set or raises;
     a partial set is never evidence, and an error is never an empty set. It gives up by the deadline: what it returns
     later is thrown away.
+
+    A source that also knows what unlocks a feature may have a second method, `catalog() -> catalog.Contents`; without
+    it, refusals don't say what to buy.
     """
 
     def fetch(self, customer: str, deadline: Deadline) -> Holding: ...

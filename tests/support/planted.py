@@ -1,0 +1,299 @@
+"""Planted bugs: one-line weakenings of the library, each of which some test must notice.
+
+A race test counts only if it fails on the bug it is there for. `plant` replaces a line in a module's source as it is
+imported, in a process of its own; nothing is written anywhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import CodeType, ModuleType
+
+__all__ = ["BANK", "Bug", "plant"]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A line as it is, the line as somebody might carelessly write it, and the tests that must then fail."""
+
+    name: str
+    module: str
+    line: str
+    careless: str
+    killed_by: str
+
+
+BANK = [
+    Bug(
+        "a snapshot is stored under the token read when it arrives (rule 1)",
+        "entitlements.cache.engine",
+        "            token=flight.token,\n            slot=flight.slot,",
+        "            token=self._fences.token(flight.slot),\n            slot=flight.slot,",
+        "tests/test_races.py",
+    ),
+    Bug(
+        "a question joins whatever flies, whenever it began (rule 2)",
+        "entitlements.cache.engine",
+        "flight is not None and flight.token == token and (after is None",
+        "flight is not None and (after is None",
+        "tests/test_races.py",
+    ),
+    Bug(
+        "a raise writes a counter (rule 3)",
+        "entitlements.cache.fences",
+        "self._words[slot] = self._random() << 32 | moment",
+        "self._words[slot] = (self._words[slot] or 1 << 62) + 1",
+        "tests/cache/test_fences.py",
+    ),
+    Bug(
+        "a raise copies one token (rule 3)",
+        "entitlements.cache.fences",
+        "bits = int.from_bytes(self._entropy(4), \"little\")",
+        "bits = 0x41414141",
+        "tests/test_races.py",
+    ),
+    Bug(
+        "zero is as good a token as any (rule 4)",
+        "entitlements.cache.fences",
+        "return self.tokens[slot] or self._write(slot, 0)",
+        "return self.tokens[slot]",
+        "tests/cache/test_fences.py",
+    ),
+    Bug(
+        "a first token carries the time, as if something had changed (rule 3)",
+        "entitlements.cache.fences",
+        "return self.tokens[slot] or self._write(slot, 0)",
+        "return self.tokens[slot] or self.raise_(slot)",
+        "tests/cache/test_fences.py",
+    ),
+    Bug(
+        "the stripe comes from hash() (rule 7)",
+        "entitlements.cache.fences",
+        'return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")',
+        "return abs(hash(text))",
+        "tests/cache/test_fences.py",
+    ),
+    Bug(
+        "the table is each process's own (rule 8)",
+        "entitlements.cache.fences",
+        "mmap.mmap(-1, (_HEADER + STRIPES) * 8)",
+        "mmap.mmap(-1, (_HEADER + STRIPES) * 8, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)",
+        "tests/test_forks.py",
+    ),
+    Bug(
+        "a forked child keeps its parent's flights and threads (rule 8)",
+        "entitlements.forks",
+        "        resettable.reset()",
+        "        pass",
+        "tests/test_forks.py",
+    ),
+    Bug(
+        "the hot path doesn't compare the fence",
+        "entitlements.resolver",
+        "self._tokens[snapshot.slot] == snapshot.token",
+        "True",
+        "tests/test_races.py",
+    ),
+    Bug(
+        "the hot path doesn't read the clock",
+        "entitlements.resolver",
+        "and snapshot.began <= monotonic() < snapshot.deadline",
+        "",
+        "tests/test_async.py",
+    ),
+    Bug(
+        "no fence is compared when a snapshot is looked up",
+        "entitlements.cache.engine",
+        "return self._fences.tokens[snapshot.slot] == snapshot.token != 0",
+        "return True",
+        "tests/test_races.py",
+    ),
+    Bug(
+        "what a superseded flight brought answers whoever waited for it",
+        "entitlements.judge",
+        "            if landed is not None and self._cache.stands(landed):\n                return self._answer(customer",
+        "            if landed is not None:\n                return self._answer(customer",
+        "tests/test_races.py",
+    ),
+    Bug(
+        "an outage serves what is known to be superseded",
+        "entitlements.judge",
+        "return self._cache.stands(snapshot) and self._plan(snapshot, need) is not Plan.FETCH",
+        "return True",
+        "tests/test_outcomes.py",
+    ),
+    Bug(
+        "`after=` joins a flight that began before",
+        "entitlements.cache.engine",
+        "flight.token == token and (after is None or flight.moment > after)",
+        "flight.token == token",
+        "tests/test_races.py",
+    ),
+    Bug(
+        "age counts from the end of the fetch",
+        "entitlements.cache.engine",
+        "            began=flight.began,",
+        "            began=self.clock(),",
+        "tests/cache/test_engine.py",
+    ),
+    Bug(
+        "a late answer overwrites a newer one",
+        "entitlements.cache.engine",
+        "before.token == snapshot.token and before.moment > snapshot.moment",
+        "False",
+        "tests/cache/test_engine.py",
+    ),
+    Bug(
+        "no failure is remembered",
+        "entitlements.cache.backoff",
+        "if block is not None and now < block.until:",
+        "if False:",
+        "tests/cache/test_engine.py",
+    ),
+    Bug(
+        "a failure is an empty set",
+        "entitlements.cache.engine",
+        "            self._fail(flight, _describe(error), error)",
+        "            self._complete(flight, __import__('entitlements.sources.contract').sources.contract.Holding(frozenset()))",
+        "tests/cache/test_engine.py",
+    ),
+    Bug(
+        "a flight that failed is never taken off the board",
+        "entitlements.cache.engine",
+        "                return\n            self._leave(flight)\n            self.tally.failures += 1",
+        "                return\n            self.tally.failures += 1",
+        "tests/cache/test_engine.py",
+    ),
+    Bug(
+        "what is fetched right after an event is trusted like anything else",
+        "entitlements.freshness",
+        "        if settling:",
+        "        if False:",
+        "tests/cache/test_engine.py",
+    ),
+    Bug(
+        "a settling snapshot is served while it is refreshed",
+        "entitlements.freshness",
+        "revalidate = 0.0 if brief else self.stale_while_revalidate",
+        "revalidate = self.stale_while_revalidate",
+        "tests/test_outcomes.py",
+    ),
+    Bug(
+        "a refusal is given at any age",
+        "entitlements.freshness",
+        "        if not 0 <= age < lifetime:\n            return Plan.FETCH\n        return Plan.SERVE if age <=",
+        "        return Plan.SERVE if age <=",
+        "tests/test_outcomes.py",
+    ),
+    Bug(
+        "a clock that went back makes everything young",
+        "entitlements.freshness",
+        "        if 0 <= age < lifetime:\n            return Plan.SERVE\n        windows",
+        "        if age < lifetime:\n            return Plan.SERVE\n        windows",
+        "tests/test_outcomes.py",
+    ),
+    Bug(
+        "a question is as true as any object",
+        "entitlements.question",
+        "    def __bool__(self) -> bool:",
+        "    def is_true(self) -> bool:",
+        "tests/test_async.py",
+    ),
+    Bug(
+        "a decision is as true as any object",
+        "entitlements.decision",
+        "    def __bool__(self) -> bool:",
+        "    def is_true(self) -> bool:",
+        "tests/test_outcomes.py",
+    ),
+    Bug(
+        "a cancelled task takes the flight down with it",
+        "entitlements.cache.wait",
+        "            await woken\n        finally:\n            alarm.cancel()",
+        "            await woken\n        except BaseException:\n            self.landing.land(__import__('entitlements.cache.flight')"
+        ".cache.flight.Outcome())\n            raise",
+        "tests/test_async.py",
+    ),
+    Bug(
+        "waiting is measured by a clock that a test can freeze",
+        "entitlements.clocks",
+        "        return time.clock_gettime(time.CLOCK_MONOTONIC)",
+        "        return time.monotonic()",
+        "tests/test_async.py",
+    ),
+    Bug(
+        "a view stays bound when the request fails",
+        "entitlements.gate",
+        "    try:\n        yield\n    finally:\n        _bound.reset(token)",
+        "    yield\n    _bound.reset(token)",
+        "tests/test_gate.py",
+    ),
+    Bug(
+        "a guarded stream runs before its check",
+        "entitlements.gate",
+        "            self._stream = await self._opened()",
+        "            self._stream = self._function(*self._args, **self._kwargs)",
+        "tests/test_gate.py",
+    ),
+    Bug(
+        "a generator is checked at its first item",
+        "entitlements.gate",
+        "    if inspect.isasyncgenfunction(function):",
+        "    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):",
+        "tests/test_gate.py",
+    ),
+    Bug(
+        "an unknown customer takes a payer's room",
+        "entitlements.cache.engine",
+        "        if known:\n            self._unknown.pop(customer, None)",
+        "        if True:\n            self._unknown.pop(customer, None)",
+        "tests/cache/test_engine.py",
+    ),
+    Bug(
+        "a webhook from the future is believed",
+        "entitlements.stripe.signature",
+        "if abs(late) > most:",
+        "if late > most:",
+        "tests/feeds/test_webhook.py",
+    ),
+]
+
+
+def plant(name: str) -> None:
+    """Have a bug in place from the next import on."""
+    bug = next(bug for bug in BANK if bug.name == name)
+    sys.meta_path.insert(0, _Finder(bug))
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, bug: Bug) -> None:
+        self._bug = bug
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self._bug.module:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        assert spec is not None, f"no module {fullname}"
+        assert spec.origin is not None
+        spec.loader = _Loader(fullname, spec.origin, self._bug)
+        return spec
+
+
+class _Loader(SourceFileLoader):
+    def __init__(self, fullname: str, path: str, bug: Bug) -> None:
+        super().__init__(fullname, path)
+        self._bug = bug
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self.get_data(self.path).decode()
+        assert source.count(self._bug.line) == 1, f"the bank is out of date: {self._bug.name}"
+        return self.source_to_code(source.replace(self._bug.line, self._bug.careless).encode(), self.path)

@@ -1,0 +1,171 @@
+"""R39: a forked child sees what its parent makes known, and the parent what its child does; nothing is to be called."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform doesn't fork")
+
+PRELUDE = """
+import json, os, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+import planted
+if "PLANTED_BUG" in os.environ: planted.plant(os.environ["PLANTED_BUG"])
+from controlled import Truth, HeldTruth
+from entitlements import Entitlements, Limits
+
+def in_child(work):
+    # Run in a forked child; its pipes carry what it found, and when it may go on.
+    down_r, down_w = os.pipe(); up_r, up_w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(down_w); os.close(up_r)
+        try:
+            work(lambda: os.read(down_r, 1), lambda found: os.write(up_w, json.dumps(found).encode() + b"\\n"))
+        finally:
+            os._exit(0)
+    os.close(down_r); os.close(up_w)
+    heard = os.fdopen(up_r)
+    return (lambda: os.write(down_w, b"x")), (lambda: json.loads(heard.readline())), (lambda: os.waitpid(pid, 0))
+"""
+
+
+def run(script: str) -> object:
+    support = os.path.join(os.path.dirname(__file__), "support")
+    told = subprocess.run(
+        [sys.executable, "-c", PRELUDE + textwrap.dedent(script), support],
+        capture_output=True, text=True, timeout=30, check=False, env=os.environ,
+    )
+    assert told.returncode == 0, told.stderr
+    return json.loads(told.stdout)
+
+
+def test_a_child_sees_an_invalidation_made_in_its_parent():
+    """A worker forked from a warm parent refuses from the moment the parent hears of a cancellation."""
+    script = """
+        truth = Truth({"cus_1": {"exports"}})
+        ents = Entitlements(source=truth)
+        assert ents.has_feature("cus_1", "exports")
+
+        def work(wait, tell):
+            tell(ents.has_feature("cus_1", "exports"))
+            wait()
+            truth.held["cus_1"] = set()
+            tell(ents.has_feature("cus_1", "exports"))
+
+        go, hear, end = in_child(work)
+        before = hear()
+        ents.invalidate("cus_1")
+        go()
+        print(json.dumps([before, hear()]))
+        end()
+    """
+    assert run(script) == [True, False]
+
+
+def test_a_parent_sees_an_invalidation_made_in_its_child():
+    """Whichever worker gets the webhook, the others and the parent know at once."""
+    script = """
+        truth = Truth({"cus_1": {"exports"}})
+        ents = Entitlements(source=truth)
+        assert ents.has_feature("cus_1", "exports")
+
+        def work(wait, tell):
+            ents.invalidate("cus_1")
+            tell("raised")
+
+        go, hear, end = in_child(work)
+        hear()
+        truth.held["cus_1"] = set()
+        print(json.dumps(ents.has_feature("cus_1", "exports")))
+        end()
+    """
+    assert run(script) is False
+
+
+def test_siblings_see_each_other():
+    """Two workers of one parent share one table, whoever of them fetched last."""
+    script = """
+        truth = Truth({"cus_1": {"exports"}})
+        ents = Entitlements(source=truth)
+
+        def reader(wait, tell):
+            tell(ents.has_feature("cus_1", "exports"))
+            wait()
+            truth.held["cus_1"] = set()
+            tell(ents.has_feature("cus_1", "exports"))
+
+        def hook(wait, tell):
+            ents.invalidate("cus_1")
+            tell("raised")
+
+        go, hear, end = in_child(reader)
+        before = hear()
+        _, hear_hook, end_hook = in_child(hook)
+        hear_hook(); end_hook()
+        go()
+        print(json.dumps([before, hear()]))
+        end()
+    """
+    assert run(script) == [True, False]
+
+
+def test_a_child_forked_in_mid_fetch_fetches_for_itself():
+    """A flight belongs to the process that began it: its threads, locks and sockets are not in the child."""
+    script = """
+        truth = HeldTruth({"cus_1": {"exports"}})
+        ents = Entitlements(source=truth, limits=Limits(deadline=1))
+        asking = threading.Thread(target=ents.has_feature, args=("cus_1", "exports"))
+        asking.start()
+        truth.wait_until_asked()
+
+        def work(wait, tell):
+            truth.__init__(truth.held)
+            truth.release()
+            tell([ents.has_feature("cus_1", "exports"), ents.stats().flying])
+
+        go, hear, end = in_child(work)
+        print(json.dumps(hear()))
+        end()
+        truth.release()
+        asking.join()
+    """
+    assert run(script) == [True, 0]
+
+
+def test_children_forked_while_threads_ask_are_all_well():
+    """Forking under load leaves no child with a lock that nobody will open."""
+    script = """
+        truth = Truth({f"cus_{n}": {"exports"} for n in range(50)})
+        ents = Entitlements(source=truth, limits=Limits(requests_per_second=100_000))
+        stop = threading.Event()
+
+        def load():
+            n = 0
+            while not stop.is_set():
+                n += 1
+                ents.invalidate(f"cus_{n % 50}")
+                ents.has_feature(f"cus_{n % 50}", "exports")
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads: thread.start()
+
+        def work(wait, tell):
+            tell(all(ents.check(f"cus_{n}", "exports", fresh=True) for n in range(10)))
+
+        answers = []
+        for _ in range(10):
+            go, hear, end = in_child(work)
+            answers.append(hear())
+            end()
+        stop.set()
+        for thread in threads: thread.join()
+        print(json.dumps(answers))
+    """
+    assert run(script) == [True] * 10
