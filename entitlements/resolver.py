@@ -110,19 +110,18 @@ class Entitlements:
         Raises:
             InvalidInput: `customer` is no id, or `feature` no lookup key.
             UnknownFeature: in strict mode, a key that the catalogue doesn't have.
-
         """
         try:
             snapshot = self._entries[customer]  # type: ignore[index]  # whatever isn't an id isn't found
+            if (
+                self._tokens[snapshot.slot] == snapshot.token
+                and snapshot.began <= monotonic() < snapshot.deadline
+                and feature in snapshot.features
+            ):
+                snapshot.visited = True
+                return True
         except (KeyError, TypeError):
-            return self._ask(customer, feature)
-        if (
-            self._tokens[snapshot.slot] == snapshot.token
-            and snapshot.began <= monotonic() < snapshot.deadline
-            and feature in snapshot.features
-        ):
-            snapshot.visited = True
-            return True
+            pass  # a customer not seen yet, or not an id at all; a feature that can't be a key: the slow path tells
         return self._ask(customer, feature)
 
     def check(self, customer: object, feature: str, *, fresh: bool = False, after: str | None = None) -> Decision:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from ipaddress import ip_address
 from math import isfinite
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from entitlements.errors import InvalidInput, InvalidSettings
 from entitlements.freshness import FeatureClass
+from entitlements.stripe.address import STRIPE, is_loopback, usable_base
 from entitlements.stripe.ids import feature_key
 from entitlements.stripe.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Limits", "Settings", "is_loopback"]
-
-STRIPE: Final = "https://api.stripe.com"
+__all__ = ["Limits", "Settings", "scope"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +120,6 @@ def scope(account: str | None, *, livemode: bool | None) -> str:
     return f"{account or 'self'}/{mode}"
 
 
-def is_loopback(url: str) -> bool:
-    """Say whether a URL points at this machine.
-
-    >>> is_loopback("http://127.0.0.1:12111"), is_loopback("https://api.stripe.com")
-    (True, False)
-    """
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _given(
     name: str, argument: str | None, env: Mapping[str, str], variable: str, default: str | None
 ) -> tuple[object, str]:
@@ -165,21 +147,10 @@ def _key(value: object, origin: str, *, needed: bool) -> Secret | None:
 
 
 def _base(value: object, origin: str) -> str:
-    url = _text(value, origin).rstrip("/")
     try:
-        parts = urlsplit(url)
-        port_is_a_number = parts.port is None or parts.port > 0
-    except ValueError:
-        raise InvalidSettings(f"{origin} is {url!r}: give a URL such as {STRIPE}") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_a_number:
-        raise InvalidSettings(f"{origin} is {url!r}: give a URL such as {STRIPE}")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise InvalidSettings(f"{origin} must be a plain URL, with no credentials, query or fragment in it")
-    if parts.scheme == "http" and not is_loopback(url):
-        raise InvalidSettings(
-            f"{origin} is {url!r}: the key would travel unencrypted; use https:// beyond this machine"
-        )
-    return url
+        return usable_base(value)
+    except InvalidSettings as error:
+        raise InvalidSettings(f"{origin}: {error}") from None
 
 
 def _account(value: object, origin: str) -> str | None:

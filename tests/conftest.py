@@ -14,6 +14,6 @@ if bug := os.environ.get("PLANTED_BUG"):
 @pytest.fixture(autouse=True)
 def _fences_of_its_own():
     """Begin with a new fence table: a change made known by one test must not settle in the next."""
-    from entitlements.cache import fences  # noqa: PLC0415 - not before a bug may be planted
+    from entitlements.cache import fences
 
     fences._shared = None

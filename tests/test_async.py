@@ -54,7 +54,9 @@ A_METHODS = [
 def test_r13_a_question_that_isn_t_awaited_never_passes(ents, ask, mistake):
     """A forgotten `await` is an error that names the method, not an open door."""
     question = ask(ents)
-    with pytest.raises(TypeError, match=r"a\w+\(\.\.\.\) was not awaited, so there is no answer yet: write `await a\w+"):
+    with pytest.raises(
+        TypeError, match=r"a\w+\(\.\.\.\) was not awaited, so there is no answer yet: write `await a\w+"
+    ):
         mistake(question)
     question.close()
 
@@ -211,10 +213,8 @@ def test_a_hung_source_is_answered_in_time_under_a_frozen_clock(asynchronously):
     truth = HeldTruth({"cus_1": {"exports"}})
     began = time.clock_gettime(time.CLOCK_MONOTONIC)
     with Entitlements(source=truth, limits=Limits(deadline=0.2)) as ents, freeze_time("2026-11-23", real_asyncio=False):
-        if asynchronously:
-            decision = asyncio.run(ents.acheck("cus_1", "exports"))
-        else:
-            decision = ents.check("cus_1", "exports")
+        question = ents.acheck("cus_1", "exports") if asynchronously else None
+        decision = ents.check("cus_1", "exports") if question is None else asyncio.run(question)
     assert decision.reason is Reason.UNAVAILABLE
     assert time.clock_gettime(time.CLOCK_MONOTONIC) - began < 0.95
     truth.release()

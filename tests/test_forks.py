@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -37,10 +38,14 @@ def in_child(work):
 
 
 def run(script: str) -> object:
-    support = os.path.join(os.path.dirname(__file__), "support")
+    support = str(Path(__file__).parent / "support")
     told = subprocess.run(
         [sys.executable, "-c", PRELUDE + textwrap.dedent(script), support],
-        capture_output=True, text=True, timeout=30, check=False, env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env=os.environ,
     )
     assert told.returncode == 0, told.stderr
     return json.loads(told.stdout)

@@ -148,7 +148,7 @@ def test_beyond_the_ttl_a_refusal_is_never_given_from_memory(ents, truth, clock)
     ],
 )
 def test_r23_what_an_outage_admits_ends_with_its_class(ents, truth, clock, age, feature, expected):
-    """While Stripe fails, strict ends with the ttl, standard after an hour more, lenient after a day; nothing passes."""
+    """While Stripe fails, strict ends with the ttl, standard an hour later, lenient after a day; nothing passes."""
     ents.check("cus_1", feature)
     truth.failing = OSError("down")
     clock.tick(age)
@@ -156,7 +156,7 @@ def test_r23_what_an_outage_admits_ends_with_its_class(ents, truth, clock, age, 
 
 
 def test_a_slow_source_is_waited_for_briefly_when_a_snapshot_can_answer(clock):
-    """With something to fall back on, an allow comes within the brief deadline, and the slow list is kept when it lands."""
+    """With something to fall back on, an allow comes within the brief deadline; the slow list is kept when it lands."""
     truth = HeldTruth({"cus_1": {"exports"}})
     with Entitlements(source=truth, clock=clock, limits=Limits(brief_deadline=0.05, deadline=5)) as ents:
         truth.release()

@@ -18,7 +18,12 @@ def test_a_planted_bug_is_noticed(bug: Bug):
     """A careless line makes a test fail, and not merely the import."""
     told = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=20", bug.killed_by],
-        cwd=ROOT, env={**os.environ, "PLANTED_BUG": bug.name}, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT,
+        env={**os.environ, "PLANTED_BUG": bug.name},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert "the bank is out of date" not in told.stdout + told.stderr, bug.line
     assert (told.returncode, "1 failed" in told.stdout or "1 error" in told.stdout) == (1, True), told.stdout[-3000:]

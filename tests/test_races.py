@@ -75,7 +75,7 @@ def test_r02_a_question_after_the_change_does_not_join_the_flight_before_it(ents
 
 
 def test_r03_a_change_of_a_customer_never_seen_still_voids_the_first_fetch(ents, truth):
-    """There is nothing to drop for a customer who is being fetched for the first time; the fence is raised all the same."""
+    """A customer who is being fetched for the first time leaves nothing to drop; the fence is raised all the same."""
     first = Ask(lambda: ents.check("cus_1", "exports"))
     truth.wait_until_asked()
     assert ents.stats().customers == 0

@@ -60,7 +60,11 @@ class World:
             limits=limits or Limits(),
             rate=rate or Unlimited(),
             seams=Seams(
-                spawn=self.jobs, sleep=self.naps.append, clock=self.clock, now=self.real, draw=lambda: 0.0,
+                spawn=self.jobs,
+                sleep=self.naps.append,
+                clock=self.clock,
+                now=self.real,
+                draw=lambda: 0.0,
                 alarm=self.alarms,
             ),
         )

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -61,10 +62,12 @@ def test_ten_thousand_raises_never_repeat_a_token():
     slot = table.slot("s", "cus_1")
     tokens = [table.raise_(slot) for _ in range(10_000)]
     assert len(set(tokens)) > 9_990  # 31.9 random bits within one second: a repeat now and then is no succession
-    assert all(one != next_one for one, next_one in zip(tokens, tokens[1:], strict=False))
+    assert all(one != next_one for one, next_one in pairwise(tokens))
 
 
-@pytest.mark.parametrize("unlucky", [b"\0\0\0\0", b"\0\0\0\x80", b"\xff\xff\xff\xff", b"\0\0\xf0\x7f", b"\xff\xff\x0f\0"])
+@pytest.mark.parametrize(
+    "unlucky", [b"\0\0\0\0", b"\0\0\0\x80", b"\xff\xff\xff\xff", b"\0\0\xf0\x7f", b"\xff\xff\x0f\0"]
+)
 def test_a_token_is_always_a_normal_number(unlucky):
     """Tokens are compared as floats: zero, NaN, infinity and whatever may be flushed to zero are drawn again."""
     draws = iter([unlucky, b"\x01\x02\x03\x44"])

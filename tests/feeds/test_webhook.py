@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import time
@@ -241,8 +242,18 @@ def test_whatever_comes_only_signature_error_is_raised(payload, header):
         ents.handle_webhook(payload, header)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(
-    st.sampled_from(["id", "type", "livemode", "data", "object", "customer", "account"]), inner), max_leaves=20))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(["id", "type", "livemode", "data", "object", "customer", "account"]), inner
+            )
+        ),
+        max_leaves=20,
+    )
+)
 @settings(max_examples=300, deadline=None)
 def test_whatever_is_signed_is_an_event_or_a_signature_error(body):
     """A signed body of any shape is read as an event or refused, and never anything else."""
@@ -271,8 +282,6 @@ def test_a_secret_that_anybody_could_guess_is_refused_at_the_start(secrets):
 
 def test_the_a_twin_does_the_same(ents):
     """Awaited, it raises the same fence and the same error."""
-    import asyncio
-
     payload = event()
     assert asyncio.run(ents.ahandle_webhook(payload, signature(payload))).customer == "cus_1"
     with pytest.raises(SignatureError):

@@ -1,0 +1,1 @@
+"""The client's resources: what may be asked of each family of Stripe's objects."""

@@ -1,0 +1,94 @@
+"""A secret that can be carried about, and never shows itself."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import Final, NoReturn
+
+__all__ = ["Secret", "scrub"]
+
+_KEY: Final = re.compile(r"(?<![A-Za-z0-9])((?:sk|rk|pk)_(?:test_|live_)?|whsec_)[^\s'\",;<>&)\]}]*")
+
+
+def scrub(text: str) -> str:
+    """Mask whatever looks like one of Stripe's keys.
+
+    >>> scrub("Invalid API Key provided: sk_test_51Habc")
+    'Invalid API Key provided: sk_test_…'
+    """
+    return _KEY.sub(r"\1…", text)
+
+
+class Secret:
+    """Hold an API key or a signing secret; what prints, logs or pickles it sees its prefix at most.
+
+    >>> Secret("sk_test_51Habc")
+    Secret('sk_test_…')
+    >>> f"{Secret('hunter2')}"
+    "Secret('…')"
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    @classmethod
+    def wrapped(cls, value: object) -> object:
+        """Wrap what may be a secret before it is judged, so that no frame on the way holds it bare."""
+        return cls(value) if isinstance(value, str) else value
+
+    def reveal(self) -> str:
+        """Give the secret itself, for the one place that needs it."""
+        return self._value
+
+    def bearer(self) -> str:
+        """Give the value of an `Authorization` header: itself to the wire, masked to whoever prints it."""
+        return _Masked(f"Bearer {self._value}")
+
+    @property
+    def livemode(self) -> bool | None:
+        """Tell a live key from a test key; `None` when its prefix says neither."""
+        if match := re.match(r"[a-z]+_(test|live)_", self._value):
+            return match[1] == "live"
+        return None
+
+    def scrub(self, text: str) -> str:
+        """Mask this secret, and whatever looks like another, in a text that came from elsewhere."""
+        return scrub(text.replace(self._value, "…") if self._value else text)
+
+    def __bool__(self) -> bool:
+        return bool(self._value.strip())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(_bytes(self), _bytes(other))
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        prefix = _KEY.match(self._value)
+        return f"Secret('{prefix[1] if prefix else ''}…')"
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret can't be pickled: it would be written in clear; read it again where it is needed")
+
+
+class _Masked(str):
+    """Text for the wire whose repr is masked: frames of the HTTP library, shown with their locals, print it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'Bearer …'"
+
+
+def _bytes(secret: Secret) -> bytes:
+    return secret.reveal().encode("utf-8", "surrogatepass")
