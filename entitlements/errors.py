@@ -96,7 +96,10 @@ class EntitlementsUnavailable(EntitlementsError):
         return _rebuild_unavailable, (self.decision, self._message, self.retry_after)
 
     def __str__(self) -> str:
-        return self._message or ("" if self.decision is None else self.decision.sentence)
+        return self._message or (_NOT_NOW if self.decision is None else self.decision.sentence)
+
+
+_NOT_NOW = "Entitlements are unavailable just now. Please try again."
 
 
 def _rebuild_unavailable(decision: Decision | None, message: str, retry_after: float | None) -> EntitlementsUnavailable:

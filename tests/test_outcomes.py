@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from controlled import Ask, Clock, HeldTruth, Truth, wait_for
 
@@ -352,3 +354,17 @@ def test_a_settling_snapshot_is_never_served_while_it_is_refreshed(truth, clock)
         truth.held["cus_1"] = set()
         clock.tick(2.5)
         assert said(ents.check("cus_1", "exports")) == (False, "not_entitled", "fetched")
+
+
+def test_an_error_says_what_its_decision_says(ents, truth):
+    """A refusing decision is false: nothing on the way may take it for none."""
+    with pytest.raises(FeatureRequired) as no:
+        ents.require("cus_free", "exports")
+    assert str(no.value) == no.value.decision.sentence == "“exports” is not part of the current plan."
+    truth.failing = OSError("down")
+    with pytest.raises(EntitlementsUnavailable) as unknown:
+        ents.require("cus_2", "exports")
+    assert str(unknown.value) == "We could not confirm access to “exports” just now. Please try again."
+    for error in (no.value, unknown.value):
+        again = pickle.loads(pickle.dumps(error))
+        assert (str(again), again.decision) == (str(error), error.decision)

@@ -1,0 +1,114 @@
+"""One ASGI request or WebSocket on its way through the middleware: how far it got, and how it can be refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from entitlements.errors import FeatureRequired
+from entitlements.web.refusal import Request, sentence
+from entitlements.web.response import PRIVATE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from entitlements.customer import RequestView
+    from entitlements.web.asgi_types import Message, Receive, Scope, Send
+    from entitlements.web.refusal import Refusal
+    from entitlements.web.response import Response
+    from entitlements.web.site import Site
+
+__all__ = ["ASGIExchange", "HTTPExchange", "WebSocketExchange", "field", "sent"]
+
+_POLICY_VIOLATION: Final = 1008
+_TRY_AGAIN_LATER: Final = 1013
+_LONGEST_REASON: Final = 123  # bytes: a control frame holds 125, and the code takes two
+
+
+class ASGIExchange(Protocol):
+    """What the middleware needs of either kind."""
+
+    @property
+    def settled(self) -> bool:
+        """Say whether it is too late to refuse."""
+        ...
+
+    def receive(self) -> Awaitable[Message]: ...
+    def send(self, message: Message) -> Awaitable[None]: ...
+    def refuse(self, error: Refusal) -> Awaitable[None]: ...
+
+
+class HTTPExchange:
+    """An HTTP request: it can be refused until its response has begun."""
+
+    def __init__(self, site: Site, view: RequestView, scope: Scope, receive: Receive, send: Send) -> None:
+        self.settled = False
+        self.receive: Final = receive
+        self._site = site
+        self._view = view
+        self._send = send
+        self._request = Request(  # as it came: routers rewrite their scope
+            method=scope["method"],
+            accept=field(scope, b"accept"),
+            path=scope["path"],
+            query=scope.get("query_string", b"").decode("latin-1"),
+        )
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.settled = True
+            if self._view.asked:
+                message = {**message, "headers": _uncached(message)}
+        await self._send(message)
+
+    async def refuse(self, error: Refusal) -> None:
+        await sent(self._site.refuse(error, self._request), self._send)
+
+
+class WebSocketExchange:
+    """A WebSocket: it can be refused until it was closed, best of all before it was accepted."""
+
+    def __init__(self, site: Site, scope: Scope, receive: Receive, send: Send) -> None:
+        self.settled = False
+        self._accepted = False
+        self._site = site
+        self._receive = receive
+        self._send = send
+        self._tells = "websocket.http.response" in (scope.get("extensions") or {})
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.settled = self.settled or message["type"] == "websocket.disconnect"
+        return message
+
+    async def send(self, message: Message) -> None:
+        self._accepted = self._accepted or message["type"] == "websocket.accept"
+        self.settled = self.settled or message["type"] in {"websocket.close", "websocket.http.response.start"}
+        await self._send(message)
+
+    async def refuse(self, error: Refusal) -> None:
+        if self._tells and not self._accepted:  # a handshake has no page to be redirected from, so JSON it is
+            await sent(self._site.refuse(error, Request()), self._send, kind="websocket.http.response")
+            return
+        known = isinstance(error, FeatureRequired) and not error.decision.unavailable
+        code = _POLICY_VIOLATION if known else _TRY_AGAIN_LATER
+        reason = sentence(error).encode("utf-8", "replace")[:_LONGEST_REASON].decode("utf-8", "ignore")
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+async def sent(response: Response, send: Send, *, kind: str = "http.response") -> None:
+    """Send a response of ours."""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    await send({"type": f"{kind}.start", "status": response.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": response.body})
+
+
+def field(scope: Scope, name: bytes) -> str:
+    """Read a header, its several lines as one."""
+    return ", ".join(value.decode("latin-1") for key, value in scope.get("headers", ()) if key.lower() == name)
+
+
+def _uncached(message: Message) -> list[tuple[bytes, bytes]]:
+    headers = [*message.get("headers", ())]
+    if any(name.lower() == b"cache-control" for name, _ in headers):
+        return headers
+    return [*headers, (b"cache-control", PRIVATE.encode())]

@@ -1,0 +1,75 @@
+"""What an application tells its middleware: which instance, whose customer, where to upgrade."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from entitlements.core import identify
+from entitlements.customer import RequestView
+from entitlements.errors import InvalidSettings
+from entitlements.resolver import Entitlements, core_of
+from entitlements.stripe.ids import shown
+from entitlements.web.refusal import Request, refuse
+from entitlements.web.upgrade import checked_upgrade_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from entitlements.web.refusal import Refusal
+    from entitlements.web.response import Response
+
+__all__ = ["Site", "checked_instance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What one application's middleware was told, checked when it is told.
+
+    Attributes:
+        entitlements: the instance to ask.
+        customer: finds who asks, in whatever the framework has for a request.
+        upgrade_url: the page that sells, if there is one.
+        awaits: whether `customer` may be async.
+
+    Raises:
+        InvalidSettings: one of these can't be right.
+    """
+
+    entitlements: Entitlements
+    customer: Callable[[Any], object]
+    upgrade_url: str | None = None
+    awaits: bool = False
+
+    def __post_init__(self) -> None:
+        checked_instance(self.entitlements)
+        checked_upgrade_url(self.upgrade_url)
+        if not callable(self.customer):
+            raise InvalidSettings(f"customer is {shown(self.customer)}: give a function that finds the customer")
+        if not self.awaits and inspect.iscoroutinefunction(self.customer):
+            raise InvalidSettings("customer is async, and WSGI awaits nothing: give a plain function")
+
+    def view(self, who: object) -> RequestView:
+        """Make a request's view of a customer; `None` means that nobody is signed in.
+
+        Raises:
+            InvalidInput: what `customer` returned is no customer.
+        """
+        core = core_of(self.entitlements)
+        return RequestView(core, None, anonymous=True) if who is None else RequestView(core, identify(who))
+
+    def refuse(self, error: Refusal, request: Request) -> Response:
+        """Turn a refusal into this application's response."""
+        return refuse(error, request, upgrade_url=self.upgrade_url)
+
+
+def checked_instance(entitlements: object) -> Entitlements:
+    """Check that this is an instance.
+
+    Raises:
+        InvalidSettings: it is none.
+    """
+    if not isinstance(entitlements, Entitlements):
+        raise InvalidSettings(f"entitlements is {shown(entitlements)}: give an Entitlements(...)")
+    return entitlements

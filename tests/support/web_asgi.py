@@ -1,0 +1,84 @@
+"""An ASGI server of one request or WebSocket.
+
+reply = asyncio.run(call(app, path="/report", accept="text/html"))
+sent = asyncio.run(connect(app, "one message"))
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from web_reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from entitlements.web.asgi_types import ASGIApp, Message
+
+__all__ = ["Talk", "call", "connect", "http_scope", "websocket_scope"]
+
+
+class Talk:
+    """What comes in, in order, and what went out; when nothing more comes, receiving waits for ever."""
+
+    def __init__(self, *incoming: Message) -> None:
+        self.incoming = list(incoming)
+        self.sent: list[Message] = []
+
+    async def receive(self) -> Message:
+        if not self.incoming:
+            await asyncio.Event().wait()
+        return self.incoming.pop(0)
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    def reply(self, kind: str = "http.response") -> Reply:
+        start, *rest = self.sent
+        assert start["type"] == f"{kind}.start"
+        assert {message["type"] for message in rest} == {f"{kind}.body"}
+        assert not rest[-1].get("more_body", False)
+        headers = [(name.decode(), value.decode()) for name, value in start["headers"]]
+        assert all(name == name.lower() for name, _ in headers)
+        return Reply.of(start["status"], headers, b"".join(message.get("body", b"") for message in rest))
+
+
+def http_scope(
+    path: str = "/",
+    method: str = "GET",
+    query: str = "",
+    accept: str = "",
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    **more: object,
+) -> dict[str, Any]:
+    given = [(b"host", b"app.example"), (b"accept", accept.encode()), *headers]
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": path}
+    return {**scope, "query_string": query.encode(), "root_path": "", "headers": given, **more}
+
+
+def websocket_scope(**more: object) -> dict[str, Any]:
+    scope = http_scope("/live", accept="text/html")
+    del scope["method"]
+    return {**scope, "type": "websocket", "subprotocols": [], **more}
+
+
+async def call(app: ASGIApp, *, chunks: Iterable[bytes] = (b"",), **request: Any) -> Reply:
+    """Do one request to its end."""
+    *first, last = chunks
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in first]
+    talk = Talk(*messages, {"type": "http.request", "body": last, "more_body": False})
+    await app(http_scope(**request), talk.receive, talk.send)
+    return talk.reply()
+
+
+async def connect(
+    app: Callable[..., Awaitable[None]], *texts: str, tells: bool = False, gone: bool = False
+) -> list[Message]:
+    """Open a WebSocket and say some things; give what came back. `tells`: the server can refuse with a response."""
+    scope = websocket_scope(extensions={"websocket.http.response": {}} if tells else None)
+    said: list[Message] = [{"type": "websocket.receive", "text": text} for text in texts]
+    left: list[Message] = [{"type": "websocket.disconnect", "code": 1001}] if gone else []
+    talk = Talk({"type": "websocket.connect"}, *said, *left)
+    await app(scope, talk.receive, talk.send)
+    return talk.sent
