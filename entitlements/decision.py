@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from entitlements.errors import EntitlementsUnavailable, FeatureRequired
+from entitlements.token import token_for_now
 
 if TYPE_CHECKING:
     from entitlements.requirement import Requirement
@@ -72,7 +73,7 @@ class Decision:
     age: float | None = None
     unlock_with: tuple[Offer, ...] = ()
     retry_after: float | None = None
-    token: str = ""
+    token: str = field(default_factory=token_for_now)
     request_id: str | None = None
     detail: str = ""
 

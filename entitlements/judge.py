@@ -9,10 +9,9 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from entitlements import token as freshness_token
 from entitlements.cache.flight import Failure
 from entitlements.cache.wait import Wait
-from entitlements.clocks import Deadline, real_now
+from entitlements.clocks import Deadline
 from entitlements.decision import Decision, Reason, Source
 from entitlements.errors import UnknownFeature
 from entitlements.freshness import FeatureClass, Plan, strictest
@@ -88,7 +87,7 @@ class Judge:
 
     def never_bought(self, need: Requirement, *, explain: bool = True) -> Generator[Wait, None, Decision]:
         """Refuse somebody whom Stripe has never heard of, without asking it."""
-        decision = Decision(need, Reason.NO_CUSTOMER, token=freshness_token.issue(real_now()))
+        decision = Decision(need, Reason.NO_CUSTOMER)
         return (yield from self._explained(decision, frozenset(), wait=explain))
 
     def by_pin(self, customer: str, need: Requirement, pin: Pinned) -> Generator[Wait, None, Decision]:
@@ -96,7 +95,7 @@ class Judge:
         refused = Reason.UNAVAILABLE if pin.unavailable else Reason.NOT_ENTITLED
         reason = Reason.ENTITLED if need.met_by(pin) else refused
         source = Source.NONE if pin.age is None else Source.CACHED
-        decision = Decision(need, reason, customer, source, pin.age, token=freshness_token.issue(real_now()))
+        decision = Decision(need, reason, customer, source, pin.age)
         if reason is Reason.NOT_ENTITLED:
             return (yield from self._explained(decision, pin, wait=True))
         return decision
@@ -106,11 +105,10 @@ class Judge:
         snapshot = self._cache.look(customer)
         if snapshot is not None and 0 <= self._cache.age(snapshot) < snapshot.ttl:
             return self._pin(snapshot)
-        fallback = self._stale_pin(snapshot)
-        flight = yield from self._fetch(customer, None, self._deadline(brief=fallback is not None))
-        landed = flight.outcome.snapshot if flight.outcome else None
-        if landed is not None and self._cache.stands(landed):
-            return self._pin(landed)
+        until = self._deadline(brief=self._stale_pin(snapshot) is not None)
+        learnt = self._learnt((yield from self._land(customer, None, until)))
+        if learnt is not None:
+            return self._pin(learnt)
         return self._stale_pin(self._cache.look(customer)) or Pinned(unavailable=True)
 
     # --- how ---------------------------------------------------------------------------------------------------------
@@ -118,31 +116,38 @@ class Judge:
     def _seek(self, customer: str, need: Requirement, after: float | None) -> Generator[Wait, None, Decision]:
         """Find an answer, by a fetch if the snapshot at hand doesn't give it."""
         deadline = self._deadline(brief=False)
-        flight: Flight | None = None
-        for _ in range(_ATTEMPTS):
-            snapshot = self._recent(customer, after)
-            plan = self._plan(snapshot, need)
-            if plan is Plan.REFRESH:
-                self._cache.begin(customer, patience=_AT_ONCE)
-            if snapshot is not None and self._answers(customer, plan):
-                return self._answer(customer, need, snapshot, _RESTS_ON.get(plan, Source.CACHED))
+        snapshot = self._recent(customer, after)
+        plan = self._plan(snapshot, need)
+        if plan is Plan.REFRESH:
+            self._cache.begin(customer, patience=_AT_ONCE)
+        if snapshot is None or not self._answers(customer, plan):
             until = deadline if plan is Plan.FETCH else deadline.sooner(self._rules.limits.brief_deadline)
-            flight = yield from self._fetch(customer, after, until)
-            landed = flight.outcome.snapshot if flight.outcome else None
-            if landed is not None and self._cache.stands(landed):
-                return self._answer(customer, need, landed, Source.FETCHED, flight)
-            if landed is None and snapshot is not None and self._stands_in(snapshot, need):
-                return self._answer(customer, need, snapshot, _RESTS_ON.get(plan, Source.CACHED))
-            if deadline.passed or (flight.outcome and flight.outcome.failure):
-                break
-            # What came, or what was at hand, is known to be old by now: ask again.
-        return self._unavailable(customer, need, flight)
+            flight = yield from self._land(customer, after, until)
+            if plan is not Plan.FETCH and not flight.failed and not self._stands_in(snapshot, need):
+                # What was to stand in is known to be old by now, so there is the whole deadline to wait.
+                flight = yield from self._land(customer, after, deadline)
+            learnt = self._learnt(flight)
+            if learnt is not None:
+                return self._answer(customer, need, learnt, Source.FETCHED, flight)
+            if snapshot is None or not self._stands_in(snapshot, need):
+                return self._unavailable(customer, need, flight)
+        return self._answer(customer, need, snapshot, _RESTS_ON.get(plan, Source.CACHED))
 
-    def _fetch(self, customer: str, after: float | None, until: Deadline) -> Generator[Wait, None, Flight]:
+    def _land(self, customer: str, after: float | None, until: Deadline) -> Generator[Wait, None, Flight]:
+        """Wait for a fetch; make it again if a change became known while it flew."""
         flight = self._cache.begin(customer, after=after, patience=until.remaining())
-        if flight.outcome is None:
-            yield Wait(flight, until)
+        for _ in range(_ATTEMPTS):
+            if flight.outcome is None:
+                yield Wait(flight, until)
+            if until.passed or flight.failed or self._learnt(flight):
+                break
+            flight = self._cache.begin(customer, after=after, patience=until.remaining())
         return flight
+
+    def _learnt(self, flight: Flight) -> Snapshot | None:
+        """Give what a flight brought, if it did and nothing became known since it began."""
+        snapshot = flight.outcome.snapshot if flight.outcome else None
+        return snapshot if snapshot is not None and self._cache.stands(snapshot) else None
 
     def _recent(self, customer: str, after: float | None) -> Snapshot | None:
         snapshot = self._cache.look(customer)
@@ -164,9 +169,9 @@ class Judge:
         """Say whether the snapshot answers without a fetch: verifying a refusal is a favour, done if it is cheap."""
         return plan in {Plan.SERVE, Plan.REFRESH} or (plan is Plan.VERIFY and not self._cache.affordable(customer))
 
-    def _stands_in(self, snapshot: Snapshot, need: Requirement) -> bool:
+    def _stands_in(self, snapshot: Snapshot | None, need: Requirement) -> bool:
         """Say whether a snapshot may still answer, now that the fetch it was held back for brought nothing."""
-        return self._cache.stands(snapshot) and self._plan(snapshot, need) is not Plan.FETCH
+        return snapshot is not None and self._cache.stands(snapshot) and self._plan(snapshot, need) is not Plan.FETCH
 
     def _deadline(self, *, brief: bool) -> Deadline:
         return Deadline.after(self._rules.limits.brief_deadline if brief else self._rules.limits.deadline)
@@ -197,7 +202,6 @@ class Judge:
             customer,
             source,
             self._cache.age(snapshot),
-            token=freshness_token.issue(real_now()),
             request_id=flight.outcome.request_id if flight and flight.outcome else None,
         )
 
@@ -211,7 +215,6 @@ class Judge:
             Reason.UNAVAILABLE,
             customer,
             retry_after=failure.retry_after,
-            token=freshness_token.issue(real_now()),
             request_id=outcome.request_id if outcome else None,
             detail=failure.detail,
         )

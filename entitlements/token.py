@@ -13,9 +13,10 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
+from entitlements.clocks import real_now
 from entitlements.errors import InvalidInput
 
-__all__ = ["issue", "redeem"]
+__all__ = ["issue", "redeem", "token_for_now"]
 
 _LAYOUT = struct.Struct(">c8sQ")  # version, boot, nanoseconds
 _VERSION = b"\x01"
@@ -29,6 +30,11 @@ def issue(moment: float) -> str:
     """
     packed = _LAYOUT.pack(_VERSION, _boot(), int(moment * 1e9))
     return urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def token_for_now() -> str:
+    """Write the present moment."""
+    return issue(real_now())
 
 
 def redeem(token: str, *, now: float) -> float:

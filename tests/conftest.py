@@ -1,4 +1,4 @@
-"""What every test is given: a planted bug if one is asked for, and a fence table of its own."""
+"""What every test is given: a planted bug if one is asked for, and the state of a new process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ if bug := os.environ.get("PLANTED_BUG"):
 
 
 @pytest.fixture(autouse=True)
-def _fences_of_its_own():
-    """Begin with a new fence table: a change made known by one test must not settle in the next."""
-    from entitlements.cache import fences
+def _as_in_a_new_process():
+    """Begin with a new fence table and nothing logged yet: what one test makes known must not settle in the next."""
+    from entitlements import catalog, judge  # not before a bug may be planted
+    from entitlements.cache import engine, fences
 
     fences._shared = None
+    for module in (catalog, judge, engine):
+        module._seldom._last.clear()

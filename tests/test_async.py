@@ -7,6 +7,7 @@ import gc
 import threading
 import time
 import warnings
+from contextlib import closing
 
 import pytest
 from controlled import HeldTruth, Truth
@@ -53,12 +54,9 @@ A_METHODS = [
 )
 def test_r13_a_question_that_isn_t_awaited_never_passes(ents, ask, mistake):
     """A forgotten `await` is an error that names the method, not an open door."""
-    question = ask(ents)
-    with pytest.raises(
-        TypeError, match=r"a\w+\(\.\.\.\) was not awaited, so there is no answer yet: write `await a\w+"
-    ):
+    named = r"a\w+\(\.\.\.\) was not awaited, so there is no answer yet: write `await a\w+"
+    with closing(ask(ents)) as question, pytest.raises(TypeError, match=named):
         mistake(question)
-    question.close()
 
 
 def test_a_forgotten_await_still_warns(ents):

@@ -21,3 +21,45 @@ def test_the_examples_in_docstrings_run(name: str):
     """Every example in a docstring gives what it says it gives."""
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert failed == 0
+
+
+class User:
+    """Who is signed in, in the README's application."""
+
+    org = "cus_123"
+
+
+def test_the_readme_s_python_runs(monkeypatch: pytest.MonkeyPatch):
+    """Every Python block of the README runs, in their order, against a local Stripe."""
+    from sybil.document import Document
+    from sybil.parsers.markdown import PythonCodeBlockParser
+
+    from entitlements.emulator import StripeEmulator
+
+    with StripeEmulator() as stripe:
+        monkeypatch.setenv("STRIPE_API_KEY", stripe.api_key)
+        monkeypatch.setenv("STRIPE_API_BASE", stripe.url)
+        document = Document.parse(str(ROOT / "README.md"), PythonCodeBlockParser())
+        blocks = list(document.examples())
+        stripe.customer("cus_123")
+        stripe.feature("exports")
+        for block in blocks:
+            block.evaluate()
+        try:
+            assert len(blocks) == 6
+            refused = call(document.namespace["app"])
+            assert refused.startswith("402"), refused
+            assert document.namespace["decision"].reason == "not_entitled"
+        finally:
+            document.namespace["ents"].close()
+
+
+def call(app) -> str:
+    """Call a WSGI application once, and give the status it answers."""
+    from wsgiref.util import setup_testing_defaults
+
+    environ: dict[str, object] = {"user": User}
+    setup_testing_defaults(environ)
+    said: list[str] = []
+    list(app(environ, lambda status, headers, exc_info=None: said.append(status)))
+    return said[0]

@@ -88,6 +88,11 @@ class Flight:
         self._calls: list[Callable[[], object]] = []
         self._lock = threading.Lock()
 
+    @property
+    def failed(self) -> bool:
+        """Say whether the flight has landed with nothing."""
+        return self.outcome is not None and self.outcome.failure is not None
+
     def land(self, outcome: Outcome) -> bool:
         """End the flight, once; return whether this was the landing."""
         with self._lock:

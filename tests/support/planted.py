@@ -118,15 +118,15 @@ BANK = [
     Bug(
         "what a superseded flight brought answers whoever waited for it",
         "entitlements.judge",
-        "            if landed is not None and self._cache.stands(landed):\n                return self._answer(customer",
-        "            if landed is not None:\n                return self._answer(customer",
+        "return snapshot if snapshot is not None and self._cache.stands(snapshot) else None",
+        "return snapshot",
         "tests/test_races.py",
     ),
     Bug(
         "an outage serves what is known to be superseded",
         "entitlements.judge",
-        "return self._cache.stands(snapshot) and self._plan(snapshot, need) is not Plan.FETCH",
-        "return True",
+        "snapshot is not None and self._cache.stands(snapshot) and self._plan(snapshot, need) is not Plan.FETCH",
+        "snapshot is not None",
         "tests/test_outcomes.py",
     ),
     Bug(
