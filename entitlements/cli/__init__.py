@@ -1,0 +1,1 @@
+"""The command line, of typer and rich: a room for each command."""
