@@ -5,7 +5,6 @@ It is loaded behind, never in front of an answer, and kept for some minutes. A r
 
 from __future__ import annotations
 
-import difflib
 import logging
 import threading
 from dataclasses import dataclass, field
@@ -64,7 +63,9 @@ class Contents:
 
     def nearest(self, key: str) -> str | None:
         """Find the key that was probably meant."""
-        found = difflib.get_close_matches(key, self.keys, n=1, cutoff=0.6)
+        from difflib import get_close_matches  # noqa: PLC0415 - for a misspelt key only
+
+        found = get_close_matches(key, self.keys, n=1, cutoff=0.6)
         return found[0] if found else None
 
     def unknown(self, requirement: Requirement) -> str | None:
@@ -123,6 +124,11 @@ class Catalog:
                 self._fresh.clear()
         if not recent:
             self.current()
+
+    @property
+    def absent(self) -> bool:
+        """Say whether there is no catalogue to load."""
+        return self._load is None
 
     @property
     def doubtful(self) -> bool:

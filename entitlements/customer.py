@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from entitlements.cache.wait import glance
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Customer", "RequestView", "View"]
 
 
-class View:
+class View(ABC):
     """What a live view and a request's have in common: an instance, a customer, and the same words."""
 
     def __init__(self, core: Core, customer: str | None) -> None:
@@ -61,9 +62,9 @@ class View:
 
         return Question(arequire())
 
+    @abstractmethod
     def pinned(self) -> Pinned:
         """Give the customer's features, held still."""
-        raise NotImplementedError
 
     def __contains__(self, feature: object) -> bool:
         """Say whether the customer has a feature; a no is not verified, and may be a don't-know: see `unavailable`."""
@@ -133,6 +134,11 @@ class RequestView(View):
         self.asked = False
         self._pin: Pinned | None = Pinned() if anonymous else None
         self._verified = False
+
+    def admits(self, need: Requirement) -> bool:
+        """Say whether what is pinned already admits; false says nothing yet. It is the gate's short way."""
+        self.asked = True
+        return self._pin is not None and need.met_by(self._pin)
 
     def decide(self, need: Requirement) -> Generator[Wait, None, Decision]:
         """Answer for this request, as a flow."""

@@ -158,6 +158,8 @@ def _guard_call(gate: _Gate, function: Callable[..., Any]) -> Callable[..., Any]
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the function takes and gives
         asked = gate.asked(args, kwargs)
+        if asked.admitted():
+            return function(*args, **kwargs)
         decision = asked.core.run(asked.flow())
         return function(*args, **kwargs) if decision else gate.refuse(decision, args, kwargs)
 
@@ -168,8 +170,7 @@ def _guard_coroutine(gate: _Gate, function: Callable[..., Awaitable[Any]]) -> Ca
     @functools.wraps(function)
     async def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the function takes and gives
         asked = await gate.aasked(args, kwargs)
-        decision = await asked.core.arun(asked.flow())
-        if decision:
+        if asked.admitted() or (decision := await asked.core.arun(asked.flow())):
             return await function(*args, **kwargs)
         other = gate.refuse(decision, args, kwargs)
         return await other if inspect.isawaitable(other) else other
@@ -197,14 +198,22 @@ def _guard_stream(gate: _Gate, function: Callable[..., Any]) -> Callable[..., An
 # --- at the gate -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class _Asked:
     """One call at a gate: who is asked, about whom. It is settled when the call is made, in the caller's context."""
 
-    need: Requirement
-    core: Core
-    view: RequestView | None
-    who: object
+    __slots__ = ("core", "need", "view", "who")
+
+    def __init__(self, need: Requirement, core: Core, view: RequestView | None, who: object) -> None:
+        self.need = need
+        self.core = core
+        self.view = view
+        self.who = who
+
+    def admitted(self) -> bool:
+        """Say whether the answer is a yes that is at hand: the short way, with no decision made of it."""
+        if self.view is not None:
+            return self.view.admits(self.need)
+        return self.core.cache.admits(self.who, self.need)
 
     @property
     def waits(self) -> bool:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Judge", "Rules"]
 
 _ATTEMPTS: Final = 4  # a fetch superseded while it flew is made again, so often
+_KEYS_KEPT: Final = 10_000  # lookup keys that are refused on the hot path
 _AT_ONCE: Final = 0.0  # the patience of a refresh that nobody waits for
 
 _log = logging.getLogger("entitlements")
@@ -58,12 +59,19 @@ class Rules:
 
 
 class Judge:
-    """Decide what a customer may do, by the snapshots of a cache and the offers of a catalogue."""
+    """Decide what a customer may do, by the snapshots of a cache and the offers of a catalogue.
+
+    Attributes:
+        known_keys: lookup keys that may be refused without a word: the catalogue has them, or there is none.
+        recheck_after: seconds of age up to which a refusal is given unverified.
+    """
 
     def __init__(self, cache: Cache, catalog: Catalog, rules: Rules) -> None:
         self._cache = cache
         self._catalog = catalog
         self._rules = rules
+        self.recheck_after: Final = rules.freshness.recheck_denial_after
+        self.known_keys: Final[set[str]] = set()
 
     # --- one question ------------------------------------------------------------------------------------------------
 
@@ -223,12 +231,20 @@ class Judge:
         """Add to a no what would unlock it; complain about a key that doesn't exist."""
         contents = yield from self._contents(decision.requirement, wait=wait)
         if contents is None:
+            if self._catalog.absent:
+                self._know(decision.requirement)
             return decision
         key = contents.unknown(decision.requirement)
-        if key is not None and not self._catalog.doubtful:
+        if key is None:
+            self._know(decision.requirement)
+        elif not self._catalog.doubtful:
             self._complain(key, contents)
         missing = decision.requirement.missing_from(held)
         return replace(decision, unlock_with=contents.unlocks(missing, any_of=decision.requirement.any_of))
+
+    def _know(self, need: Requirement) -> None:
+        if len(self.known_keys) < _KEYS_KEPT:
+            self.known_keys.update(need.features)
 
     def _contents(self, need: Requirement, *, wait: bool) -> Generator[Wait, None, Contents | None]:
         contents = self._catalog.current()

@@ -26,6 +26,8 @@ class Requirement:
 
     def met_by(self, held: AbstractSet[str]) -> bool:
         """Say whether a set of lookup keys satisfies this."""
+        if len(self.features) == 1:  # nearly always, and four times as fast
+            return self.features[0] in held
         return (any if self.any_of else all)(map(held.__contains__, self.features))
 
     def missing_from(self, held: AbstractSet[str]) -> tuple[str, ...]:

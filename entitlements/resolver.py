@@ -94,9 +94,11 @@ class Entitlements:
             source=own_source,
             clock=_clock(clock),
         )
-        # The hot path reads these two and `monotonic`. With a clock of its own, an instance finds nothing on it.
+        # The hot path reads these and `monotonic`. With a clock of its own, an instance finds nothing on it.
         self._entries: Mapping[str, Snapshot] = {} if clock else self._core.cache.memory.entries
         self._tokens = self._core.fences.tokens
+        self._known_keys = self._core.judge.known_keys
+        self._recheck_after = self._core.judge.recheck_after
         weakref.finalize(self, self._core.close).atexit = False
 
     # --- asking ------------------------------------------------------------------------------------------------------
@@ -115,11 +117,13 @@ class Entitlements:
             snapshot = self._entries[customer]  # type: ignore[index]  # whatever isn't an id isn't found
             if (
                 self._tokens[snapshot.slot] == snapshot.token
-                and snapshot.began <= monotonic() < snapshot.deadline
-                and feature in snapshot.features
+                and snapshot.began <= (now := monotonic()) < snapshot.deadline
             ):
                 snapshot.visited = True
-                return True
+                if feature in snapshot.features:
+                    return True
+                if feature in self._known_keys and now - snapshot.began <= self._recheck_after:
+                    return False
         except (KeyError, TypeError):
             pass  # a customer not seen yet, or not an id at all; a feature that can't be a key: the slow path tells
         return self._ask(customer, feature)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from entitlements.errors import InvalidInput, InvalidSettings
 from entitlements.freshness import FeatureClass
-from entitlements.stripe.address import STRIPE, is_loopback, usable_base
 from entitlements.stripe.ids import feature_key
 from entitlements.stripe.secret import Secret
 
@@ -88,6 +87,8 @@ class Settings:
         Raises:
             InvalidSettings: a value that can't be right, named with where it came from and what is accepted.
         """
+        from entitlements.stripe.address import STRIPE, is_loopback  # noqa: PLC0415 - it loads URL parsing
+
         env = os.environ if environ is None else environ
         base = _base(*_given("api_base", api_base, env, "STRIPE_API_BASE", STRIPE))
         return cls(
@@ -147,6 +148,8 @@ def _key(value: object, origin: str, *, needed: bool) -> Secret | None:
 
 
 def _base(value: object, origin: str) -> str:
+    from entitlements.stripe.address import usable_base  # noqa: PLC0415 - see `Settings.read`
+
     try:
         return usable_base(value)
     except InvalidSettings as error:

@@ -10,8 +10,6 @@ import os
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import cache
-from hashlib import blake2b
-from pathlib import Path
 
 from entitlements.clocks import real_now
 from entitlements.errors import InvalidInput
@@ -56,9 +54,12 @@ def redeem(token: str, *, now: float) -> float:
 @cache
 def _boot() -> bytes:
     """Name this boot, and the time namespace whose clock we read; where nothing tells, name this process."""
+    from hashlib import blake2b  # noqa: PLC0415 - it loads OpenSSL, which whoever only imports us can do without
+
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
-        namespace = bytes(Path("/proc/self/ns/time").readlink())
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123 - pathlib costs what we all cost
+            boot = file.read()
+        namespace = os.readlink(b"/proc/self/ns/time")  # noqa: PTH115 - see above
     except OSError:  # not Linux: a token is good within the process and its forks, and asks for a fetch elsewhere
         boot, namespace = os.urandom(16), b""
     return blake2b(boot + namespace, digest_size=8).digest()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Alarm", "Watchdog", "watchdog"]
 
+_ROOM: Final = 256  # alarms kept before the cancelled ones are looked for
 _log = logging.getLogger("entitlements")
 
 
@@ -41,6 +42,11 @@ class Alarm:
         with self._lock:
             in_time, self._call = self._call is not None, None
             return in_time
+
+    @property
+    def cancelled(self) -> bool:
+        """Say whether there is nothing to call any more."""
+        return self._call is None
 
     def ring(self) -> None:
         with self._lock:
@@ -66,6 +72,7 @@ class Watchdog:
         self._heap: list[tuple[float, int, Alarm]] = []
         self._order = itertools.count()
         self._running = False
+        self._room = _ROOM
 
     def at(self, moment: float, call: Callable[[], object]) -> Alarm:
         """Have `call` made at `moment`, in seconds of `clocks.real_now`.
@@ -74,6 +81,8 @@ class Watchdog:
         """
         alarm = Alarm(call)
         with self._wake:
+            if len(self._heap) >= self._room:
+                self._sweep()
             heapq.heappush(self._heap, (moment, next(self._order), alarm))
             if not self._running:
                 threading.Thread(target=self._run, name="entitlements-watchdog", daemon=True).start()
@@ -95,6 +104,12 @@ class Watchdog:
             while self._heap and self._heap[0][0] <= real_now():
                 due.append(heapq.heappop(self._heap)[2])
             return due
+
+    def _sweep(self) -> None:
+        """Drop what was cancelled: most alarms are, long before their moment."""
+        self._heap = [entry for entry in self._heap if not entry[2].cancelled]
+        heapq.heapify(self._heap)
+        self._room = _ROOM + 2 * len(self._heap)
 
     def _delay(self) -> float | None:
         return self._heap[0][0] - real_now() if self._heap else None

@@ -8,7 +8,7 @@ import threading
 import pytest
 from controlled import Clock, Truth, wait_for
 
-from entitlements import Entitlements, Offer, UnknownFeature
+from entitlements import Entitlements, Freshness, Offer, UnknownFeature
 from entitlements.catalog import Contents
 
 PRO, TEAM = Offer("prod_pro", "Pro"), Offer("prod_team", "Team")
@@ -70,6 +70,21 @@ def test_the_catalogue_is_loaded_once_and_kept_for_minutes(ents, shop, clock):
     ents.check("cus_1", "exports")
     wait_for(lambda: ents.check("cus_1", "exports").unlock_with == (TEAM,))
     assert shop.loads == 2
+
+
+def test_a_known_key_is_refused_at_the_speed_of_an_allow(shop):
+    """A young refusal of a key that exists takes the hot path; it is verified when it grows old, like any other."""
+    with Entitlements(source=shop, freshness=Freshness(recheck_denial_after=0.2)) as ents:
+        assert not ents.check("cus_1", "exports")
+        shop.held["cus_1"].add("exports")
+        assert not ents.has_feature("cus_1", "exports")
+        ents.invalidate("cus_1")
+        assert ents.has_feature("cus_1", "exports")
+        shop.held["cus_1"].discard("exports")
+        ents.refresh("cus_1")
+        assert not ents.has_feature("cus_1", "exports")
+        shop.held["cus_1"].add("exports")
+        wait_for(lambda: ents.has_feature("cus_1", "exports"), seconds=2)
 
 
 def test_an_allow_reads_no_catalogue(ents, shop):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from entitlements.cache.fences import Fences
     from entitlements.freshness import Freshness
+    from entitlements.requirement import Requirement
     from entitlements.settings import Limits
     from entitlements.sources.contract import Holding, Source
 
@@ -143,6 +144,17 @@ class Cache:
     def stands(self, snapshot: Snapshot) -> bool:
         """Say whether nothing became known since the fetch behind this began."""
         return self._fences.tokens[snapshot.slot] == snapshot.token != 0
+
+    def admits(self, customer: object, need: Requirement) -> bool:
+        """Say whether a snapshot within its time to live admits; false says nothing yet."""
+        if not isinstance(customer, str):
+            return False
+        snapshot = self.look(customer)
+        return (
+            snapshot is not None
+            and snapshot.began <= self.clock() < snapshot.deadline
+            and need.met_by(snapshot.features)
+        )
 
     def age(self, snapshot: Snapshot) -> float:
         """Count the seconds since the fetch behind a snapshot began."""

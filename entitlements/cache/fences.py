@@ -13,7 +13,6 @@ import mmap
 import os
 import struct
 import time
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -110,6 +109,8 @@ class Fences:
 
 
 def _hash(scope: str, customer: str) -> int:
+    from hashlib import blake2b  # noqa: PLC0415 - it loads OpenSSL, which whoever only imports us can do without
+
     prefix = scope.encode()
     text = b"%d:%b%b" % (len(prefix), prefix, customer.encode())  # the length keeps two names from running into one
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")

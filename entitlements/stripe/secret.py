@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from typing import Final, NoReturn
 
@@ -62,6 +61,8 @@ class Secret:
         return bool(self._value.strip())
 
     def __eq__(self, other: object) -> bool:
+        import hmac  # noqa: PLC0415 - it loads OpenSSL, which whoever only imports us can do without
+
         return isinstance(other, Secret) and hmac.compare_digest(_bytes(self), _bytes(other))
 
     def __hash__(self) -> int:

@@ -120,20 +120,26 @@ def webhook_endpoint(entitlements: Entitlements, *, read_deadline: float = 10.0)
     >>> ents = Entitlements("sk_test_123", webhook_secrets=["whsec_123"])
     >>> endpoint = webhook_endpoint(ents)
     """
-    checked_instance(entitlements)
+    return _WebhookEndpoint(checked_instance(entitlements), read_deadline)
 
-    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+
+class _WebhookEndpoint:
+    """An object rather than a function: routers take a function for one of their own request handlers."""
+
+    def __init__(self, entitlements: Entitlements, read_deadline: float) -> None:
+        self._entitlements = entitlements
+        self._read_deadline = read_deadline
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise InvalidInput(
                 f"an ASGI scope of type {scope['type']!r} came: route only HTTP to the webhook's endpoint"
             )
         response = webhook.unread(scope["method"], webhook.declared_length(field(scope, b"content-length")))
         if response is None:
-            response = await _answered(entitlements, scope, receive, read_deadline)
+            response = await _answered(self._entitlements, scope, receive, self._read_deadline)
         if response is not None:
             await sent(response, send)
-
-    return endpoint
 
 
 async def _answered(

@@ -23,8 +23,8 @@ class EntitlementsMiddleware:
     Within the application `requires_feature` needs no more than a lookup key, and templates find the view in
     `environ["entitlements.view"]`. Nothing is fetched before something is asked. The view stays bound while a streamed
     body is made, and no longer. A `FeatureRequired` or `EntitlementsUnavailable` raised before the first chunk of the
-    body becomes the response; one raised later, when the headers are out, goes on to the server. A response that depends
-    on an answer and says nothing of caches is kept out of them.
+    body becomes the response; one raised later, when the headers are out, goes on to the server. A response that
+    depends on an answer and says nothing of caches is kept out of them.
 
     Args:
         app: the application.

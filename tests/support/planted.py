@@ -104,8 +104,8 @@ BANK = [
     Bug(
         "the hot path doesn't read the clock",
         "entitlements.resolver",
-        "and snapshot.began <= monotonic() < snapshot.deadline",
-        "",
+        "and snapshot.began <= (now := monotonic()) < snapshot.deadline",
+        "and (now := monotonic())",
         "tests/test_async.py",
     ),
     Bug(
