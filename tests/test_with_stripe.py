@@ -110,6 +110,30 @@ def test_a_webhook_ends_what_was_cached_before_it_is_acknowledged(stripe):
             assert ents.stats().live_feed
 
 
+def test_a_webhook_for_a_customer_with_eleven_features_loses_none(stripe):
+    """Stripe's event carries ten of them and says that there are more; all eleven are had."""
+    product = stripe.request("POST", "/v1/products", name="Eleven")["id"]
+    keys = {f"feature-{number:02}" for number in range(11)}
+    for key in keys:
+        stripe.feature(key)
+        stripe.attach(product, key)
+    price = stripe.request(
+        "POST", "/v1/prices", product=product, currency="usd", unit_amount=1, recurring={"interval": "month"}
+    )["id"]
+    customer = stripe.customer()
+    with _Receiver() as receiver:
+        secret = stripe.webhook(receiver.url, ["entitlements.active_entitlement_summary.updated"])
+        with Entitlements(stripe.api_key, api_base=stripe.url, webhook_secrets=[secret]) as ents:
+            receiver.serve(webhook_endpoint(ents))
+            assert not ents.for_customer(customer).features
+            stripe.subscribe(customer, price)
+            assert stripe.delivered()
+            (event,) = stripe.request("GET", "/v1/events", type="entitlements.*")["data"]
+            carried = event["data"]["object"]["entitlements"]
+            assert (len(carried["data"]), carried["has_more"]) == (10, True)
+            assert ents.for_customer(customer).features == keys
+
+
 def test_stripe_unreachable_admits_whom_it_knew(stripe, ents):
     """With Stripe gone, a payer stays in, and a stranger is told that it can't be told."""
     payer = stripe.customer()
