@@ -1,5 +1,6 @@
 """May this customer use this feature, now? Feature gating on Stripe Entitlements."""
 
+from entitlements.bound import configure
 from entitlements.decision import Decision, Offer, Reason, Source
 from entitlements.errors import (
     EntitlementsError,
@@ -13,7 +14,7 @@ from entitlements.errors import (
     UnknownFeature,
 )
 from entitlements.freshness import FeatureClass, Freshness
-from entitlements.gate import configure, requires_feature
+from entitlements.gate import requires_feature
 from entitlements.pinned import Pinned
 from entitlements.resolver import Entitlements
 from entitlements.settings import Limits

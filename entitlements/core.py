@@ -9,9 +9,10 @@ import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from entitlements import token as freshness_token
-from entitlements.cache.engine import Cache, Seams
+from entitlements.cache.engine import Cache
 from entitlements.cache.fences import shared_fences
 from entitlements.cache.pool import Pool
+from entitlements.cache.seams import Seams
 from entitlements.cache.wait import await_for, block_for
 from entitlements.catalog import Catalog
 from entitlements.clocks import real_now

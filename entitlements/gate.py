@@ -1,20 +1,19 @@
-"""The gate: `requires_feature` on any callable, and the view it asks."""
+"""The gate: `requires_feature`, on any callable."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from entitlements.bound import bound_view, configured
 from entitlements.cache.wait import glance
 from entitlements.core import Core, identify
 from entitlements.decision import Decision, Reason, enforced
-from entitlements.errors import InvalidInput, NotConfigured
+from entitlements.errors import NotConfigured
 from entitlements.requirement import Requirement
 from entitlements.resolver import Entitlements, core_of
 from entitlements.stripe.ids import feature_key, shown
@@ -26,42 +25,9 @@ if TYPE_CHECKING:
     from entitlements.cache.wait import Wait
     from entitlements.customer import RequestView
 
-__all__ = ["bind", "bound_view", "configure", "requires_feature"]
+__all__ = ["requires_feature"]
 
 F = TypeVar("F")
-
-_bound: ContextVar[RequestView | None] = ContextVar("entitlements_view", default=None)
-_configured: Entitlements | None = None
-
-
-# --- whose customer, which instance? ---------------------------------------------------------------------------------
-
-
-def configure(entitlements: Entitlements | None) -> None:
-    """Name the instance that gates ask when neither they nor a bound view say which; `None` takes it back.
-
-    Raises:
-        InvalidInput: this is no `Entitlements`.
-    """
-    global _configured  # noqa: PLW0603 - the application's one default, set once at its start
-    if entitlements is not None and not isinstance(entitlements, Entitlements):
-        raise InvalidInput(f"configure({shown(entitlements)}): give an Entitlements, or None to take it back")
-    _configured = entitlements
-
-
-@contextmanager
-def bind(view: RequestView | None) -> Generator[None]:
-    """Bind a request's view for the gates within, and always unbind it: a reused thread must not see it."""
-    token = _bound.set(view)
-    try:
-        yield
-    finally:
-        _bound.reset(token)
-
-
-def bound_view() -> RequestView | None:
-    """Give the view that the middleware around this code has bound, if any has."""
-    return _bound.get()
 
 
 # --- the decorator ---------------------------------------------------------------------------------------------------
@@ -242,7 +208,7 @@ class _Gate:
 
     def asked(self, args: tuple[object, ...], kwargs: dict[str, object], *, lazy: bool = False) -> _Asked:
         """Settle who is asked about whom; `lazy` leaves an async `customer=` to be awaited later."""
-        view = _bound.get()
+        view = bound_view()
         core = self._core(view)
         if self.customer is None:
             if view is None:
@@ -271,12 +237,13 @@ class _Gate:
             return core_of(self.entitlements)
         if view is not None:
             return view.core
-        if _configured is None:
+        default = configured()
+        if default is None:
             raise NotConfigured(
                 f"nothing says which Entitlements is asked for {self.need}: run this within EntitlementsMiddleware, "
                 "call entitlements.configure(ents) at start, or give requires_feature an entitlements="
             )
-        return core_of(_configured)
+        return core_of(default)
 
 
 async def _settled(asked: _Asked) -> _Asked:

@@ -20,8 +20,8 @@ from entitlements import (
     Reason,
     requires_feature,
 )
+from entitlements.bound import bind, bound_view
 from entitlements.customer import RequestView
-from entitlements.gate import bind, bound_view
 from entitlements.resolver import core_of
 
 BODY: list[str] = []

@@ -20,6 +20,7 @@ FLOORS = [
     {"sources", "feeds", "judge"},
     {"core"},
     {"customer", "resolver"},
+    {"bound"},
     {"gate"},
     {"", "web"},
     {"demo", "cli", "__main__"},

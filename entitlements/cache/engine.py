@@ -7,12 +7,11 @@ in a simulator on one thread.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from cachetools import LRUCache
 
@@ -20,61 +19,24 @@ from entitlements.cache.backoff import FIRST, Backoff
 from entitlements.cache.flight import Failure, Flight, Outcome
 from entitlements.cache.memory import FeatureSets, MemoryStore
 from entitlements.cache.snapshot import Snapshot
-from entitlements.clocks import Deadline, real_now
+from entitlements.clocks import Deadline
 from entitlements.errors import StripeError
 from entitlements.forks import reset_in_child
 from entitlements.seldom import Seldom
-from entitlements.watchdog import watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from entitlements.cache.fences import Fences
+    from entitlements.cache.seams import Rate, Seams
     from entitlements.freshness import Freshness
     from entitlements.requirement import Requirement
     from entitlements.settings import Limits
     from entitlements.sources.contract import Holding, Source
 
-__all__ = ["Cache", "Rate", "Seams", "Tally"]
+__all__ = ["Cache", "Tally"]
 
 _log = logging.getLogger("entitlements")
 _seldom = Seldom(_log)
 _UNKNOWN_KEPT: Final = 10_000  # customers Stripe doesn't know live apart: a random id can't push a payer out
-
-
-class Cancellable(Protocol):
-    """A call to come that can be taken back."""
-
-    def cancel(self) -> object: ...
-
-
-class Rate(Protocol):
-    """A budget of requests a second."""
-
-    def reserve(self, patience: float) -> float | None: ...
-
-    def free(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Seams:
-    """What the cache takes from the world outside.
-
-    Attributes:
-        spawn: run a job elsewhere; false when there is no room for it.
-        clock: the clock that judges ages; `None` for `time.monotonic`, as a test may have replaced it.
-        now: real seconds.
-        draw: a random number from 0 to 1.
-        alarm: have something called at a real moment.
-        sleep: wait for a turn in the rate budget; called where jobs run.
-    """
-
-    spawn: Callable[[Callable[[], object]], bool]
-    sleep: Callable[[float], object]
-    clock: Callable[[], float] | None = None
-    now: Callable[[], float] = real_now
-    draw: Callable[[], float] = random.random
-    alarm: Callable[[float, Callable[[], object]], Cancellable] = watchdog.at
 
 
 @dataclass(slots=True)

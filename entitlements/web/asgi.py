@@ -6,8 +6,8 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, cast
 
+from entitlements.bound import bind
 from entitlements.errors import InvalidInput
-from entitlements.gate import bind
 from entitlements.web import webhook
 from entitlements.web.asgi_exchange import HTTPExchange, WebSocketExchange, field, sent
 from entitlements.web.refusal import REFUSALS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from entitlements.gate import bind
+from entitlements.bound import bind
 from entitlements.web.refusal import REFUSALS, Request
 from entitlements.web.response import PRIVATE
 

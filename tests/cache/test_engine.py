@@ -6,9 +6,10 @@ import pytest
 from controlled import Clock, Jobs, Truth
 
 from entitlements import Freshness, Limits
-from entitlements.cache.engine import Cache, Seams
+from entitlements.cache.engine import Cache
 from entitlements.cache.fences import Fences
 from entitlements.cache.flight import Outcome
+from entitlements.cache.seams import Seams
 from entitlements.errors import StripeError
 from entitlements.sources.contract import Holding
 

@@ -230,7 +230,7 @@ BANK = [
     ),
     Bug(
         "a view stays bound when the request fails",
-        "entitlements.gate",
+        "entitlements.bound",
         "    try:\n        yield\n    finally:\n        _bound.reset(token)",
         "    yield\n    _bound.reset(token)",
         "tests/test_gate.py",

@@ -18,7 +18,7 @@ from entitlements import (
     NotConfigured,
     requires_feature,
 )
-from entitlements.gate import bound_view
+from entitlements.bound import bound_view
 from entitlements.web.asgi import EntitlementsMiddleware
 
 HTML = "text/html,*/*;q=0.8"

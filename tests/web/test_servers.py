@@ -13,7 +13,7 @@ from web_servers import asgi_server, ask, wsgi_server
 from web_shelf import Shelf
 
 from entitlements import Entitlements, requires_feature
-from entitlements.gate import bound_view
+from entitlements.bound import bound_view
 from entitlements.web import asgi, wsgi
 
 HTML = "text/html,*/*;q=0.8"

@@ -23,7 +23,7 @@ from entitlements import (
     Reason,
     requires_feature,
 )
-from entitlements.gate import bound_view
+from entitlements.bound import bound_view
 from entitlements.requirement import Requirement
 from entitlements.web.wsgi import EntitlementsMiddleware
 
