@@ -1,6 +1,7 @@
 """The catalogue: which features there are, and which products include them.
 
-It is loaded behind, never in front of an answer, and kept for some minutes. A refusal reads it to say what would help.
+It is loaded behind and kept for some minutes. A refusal reads it to say what would help; only the first ones wait for
+it, a fraction of a second at most.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from cachetools import TTLCache
 
+from entitlements.clocks import Deadline, real_now
 from entitlements.forks import reset_in_child
 from entitlements.seldom import Seldom
 
@@ -25,6 +27,7 @@ _seldom = Seldom(logging.getLogger("entitlements"), seconds=60.0)
 
 __all__ = ["Catalog", "CatalogSource", "Contents"]
 
+_AT: Final = "at"
 _TTL: Final = 300.0
 _RECENT: Final = 15.0  # seconds in which a catalogue is not loaded again, whatever is asked
 _RETRY: Final = 15.0  # seconds before a catalogue that failed to load is tried again
@@ -94,9 +97,10 @@ class Catalog:
     ) -> None:
         self._load = load
         self._spawn = spawn
-        self._fresh: TTLCache[str, bool] = TTLCache(1, ttl=_TTL, timer=clock)
-        self._recent: TTLCache[str, bool] = TTLCache(1, ttl=_RECENT, timer=clock)
-        self._failed: TTLCache[str, bool] = TTLCache(1, ttl=_RETRY, timer=clock)
+        self._clock = clock
+        self._fresh: TTLCache[str, float] = TTLCache(1, ttl=_TTL, timer=clock)
+        self._recent: TTLCache[str, float] = TTLCache(1, ttl=_RECENT, timer=clock)
+        self._failed: TTLCache[str, float] = TTLCache(1, ttl=_RETRY, timer=clock)
         self.contents: Contents | None = None
         self.reset()
         reset_in_child(self)
@@ -105,13 +109,17 @@ class Catalog:
         """Let go of what belongs to another process, as a forked child must."""
         self._lock = threading.Lock()
         self._loading = False
+        self._began = 0.0
         self._calls: list[Callable[[], object]] = []
 
     def current(self) -> Contents | None:
         """Give what is known, without waiting; begin to load if that is nothing, or old."""
         with self._lock:
-            due = self._load is not None and not (self._loading or "loaded" in self._fresh or "once" in self._failed)
-            self._loading = self._loading or due
+            due = self._load is not None and not (
+                self._loading or self._stands(self._fresh) or self._stands(self._failed)
+            )
+            if due:
+                self._loading, self._began = True, real_now()
         if due:
             self._begin()
         return self.contents
@@ -119,7 +127,7 @@ class Catalog:
     def doubt(self) -> None:
         """Load again, unless that was just done: something was asked for that the contents don't have."""
         with self._lock:
-            recent = "loaded" in self._recent
+            recent = self._stands(self._recent)
             if not recent:
                 self._fresh.clear()
         if not recent:
@@ -134,12 +142,16 @@ class Catalog:
     def doubtful(self) -> bool:
         """Say whether a load is under way, or due: what the contents lack may exist."""
         with self._lock:
-            return self._loading or "loaded" not in self._fresh
+            return self._loading or not self._stands(self._fresh)
 
-    @property
-    def coming(self) -> bool:
-        """Say whether contents are on their way that may be worth waiting for."""
-        return self._loading
+    def coming(self, patience: float) -> Deadline | None:
+        """Say until when contents that are on their way may be waited for: so long, once a load, whoever waits."""
+        due = Deadline(self._began + patience)
+        return due if self._loading and not due.passed else None
+
+    def _stands(self, stamp: TTLCache[str, float]) -> bool:
+        at = stamp.get(_AT)
+        return at is not None and at <= self._clock()  # a stamp from the future is of a clock that was moved back
 
     def on_landing(self, call: Callable[[], object]) -> None:
         """Have `call` made when the load under way ends, or at once if there is none."""
@@ -176,9 +188,9 @@ class Catalog:
         with self._lock:
             if contents is not None:
                 self.contents = contents
-                self._fresh["loaded"] = self._recent["loaded"] = True
+                self._fresh[_AT] = self._recent[_AT] = self._clock()
             else:
-                self._failed["once"] = True
+                self._failed[_AT] = self._clock()
             self._loading = False
             calls, self._calls = self._calls, []
         for call in calls:

@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from entitlements import token as freshness_token
@@ -18,6 +19,7 @@ from entitlements.catalog import Catalog
 from entitlements.clocks import real_now
 from entitlements.decision import Decision, Reason
 from entitlements.errors import InvalidInput, NotConfigured
+from entitlements.forks import first_load
 from entitlements.judge import Judge, Rules
 from entitlements.pinned import Pinned
 from entitlements.settings import scope as name_scope
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from entitlements.cache.wait import Wait
     from entitlements.catalog import Contents
     from entitlements.clocks import Deadline
-    from entitlements.feeds.webhook import WebhookResult
+    from entitlements.feeds.webhook import Notice, WebhookResult
     from entitlements.freshness import Freshness
     from entitlements.requirement import Requirement
     from entitlements.settings import Limits, Settings
@@ -63,7 +65,6 @@ class Core:
         self._rate = Budget(limits.requests_per_second)
         self._pool = Pool(limits.fetch_threads, limits.fetches_waiting)
         self._stripe: Stripe | None = None
-        self._building = threading.Lock()
         self.fences: Final = shared_fences()
         self._feed = self.fences.feed(settings.scope)
         self.cache: Final = Cache(
@@ -81,6 +82,7 @@ class Core:
         self.judge: Final = Judge(self.cache, self.catalog, rules)
         self.closed = False
         self._warned = False
+        weakref.finalize(self, self._pool.close).atexit = False  # whoever lets go of us lets go of the threads
 
     # --- questions ---------------------------------------------------------------------------------------------------
 
@@ -115,17 +117,17 @@ class Core:
 
     def webhook(self, payload: bytes, signature: str) -> WebhookResult:
         """Verify an event and raise the fence it is about."""
-        from entitlements.feeds.webhook import WebhookResult, read_event  # noqa: PLC0415 - few processes receive any
+        with first_load:
+            from entitlements.feeds.webhook import WebhookResult, read_event  # noqa: PLC0415 - few processes receive any
 
         event = read_event(payload, signature, self.settings.webhook_secrets, now=time.time())
         moment = real_now()
-        # The event names its own account and mode; another instance of this process may serve them.
-        scope = self._scope_of(event.account, livemode=event.livemode)
-        if event.customer is not None:
-            self.fences.raise_(self.fences.slot(scope, event.customer))
+        for scope in self._scopes_of(event):
+            if event.customer is not None:
+                self.fences.raise_(self.fences.slot(scope, event.customer))
+                self.fences.feed_heard(self.fences.feed(scope))
         if event.concerns_catalog:
             self.catalog.outdated()
-        self.fences.feed_heard(self.fences.feed(scope))
         return WebhookResult(event.id, event.type, event.customer, freshness_token.issue(moment))
 
     def live_feed(self) -> bool:
@@ -166,26 +168,35 @@ class Core:
             return self._stripe
         if self.settings.api_key is None:
             raise NotConfigured("this instance has no Stripe key: pass api_key=... or set STRIPE_API_KEY")
-        from entitlements.stripe.client import Stripe  # noqa: PLC0415 - heavy, and not needed before the first call
+        with first_load:
+            from entitlements.stripe.client import Stripe  # noqa: PLC0415 - heavy, and not needed before the first call
 
-        with self._building:
             if self._stripe is None:
-                self._stripe = Stripe(
+                stripe = Stripe(
                     self.settings.api_key,
                     api_base=self.settings.api_base,
                     stripe_account=self.settings.stripe_account,
                     budget=self._rate,
                 )
-        return self._stripe
+                stripe.preload()
+                self._stripe = stripe
+            return self._stripe
 
     def _read_catalog(self) -> Contents:
-        from entitlements.sources.catalog import read_catalog  # noqa: PLC0415 - see `stripe`
+        with first_load:
+            from entitlements.sources.catalog import read_catalog  # noqa: PLC0415 - see `stripe`
 
         return read_catalog(self.stripe(), self._rate)
 
-    def _scope_of(self, account: str | None, *, livemode: bool) -> str:
-        known = self.settings.livemode is not None
-        return name_scope(account or self.settings.stripe_account, livemode=livemode if known else None)
+    def _scopes_of(self, event: Notice) -> set[str]:
+        """Name whom an event may be about: it says its own account and mode, which another instance may serve.
+
+        Without an account it is about the key's own; whether that is the platform or a connected account that has an
+        endpoint of its own can't be seen from here, and a fence raised for nothing costs one fetch.
+        """
+        livemode = event.livemode if self.settings.livemode is not None else None
+        accounts = {event.account} if event.account else {None, self.settings.stripe_account}
+        return {name_scope(account, livemode=livemode) for account in accounts}
 
     def stats(self) -> Stats:
         """Count what happened so far."""
@@ -205,7 +216,7 @@ class Core:
     def close(self) -> None:
         """Let threads and connections go; from here on the answer is "cannot tell"."""
         self.closed = True
-        self.cache.memory.clear()
+        self.cache.close()
         self._pool.close()
         if self._stripe is not None:
             self._stripe.close()
@@ -218,9 +229,11 @@ class _Active:
         self._core = core
 
     def fetch(self, customer: str, deadline: Deadline) -> Holding:
-        from entitlements.sources.active import ActiveEntitlements  # noqa: PLC0415 - see `Core.stripe`
+        stripe = self._core.stripe()
+        with first_load:
+            from entitlements.sources.active import ActiveEntitlements  # noqa: PLC0415 - see `Core.stripe`
 
-        return ActiveEntitlements(self._core.stripe()).fetch(customer, deadline)
+        return ActiveEntitlements(stripe).fetch(customer, deadline)
 
 
 def identify(customer: object) -> str | None:

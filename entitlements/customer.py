@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from entitlements.cache.wait import glance
+from entitlements.clocks import real_now
 from entitlements.core import on_a_loop
 from entitlements.decision import Decision, Reason, Source, enforced
 from entitlements.pinned import Pinned
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from entitlements.cache.wait import Wait
     from entitlements.core import Core
 
-__all__ = ["Customer", "RequestView", "View"]
+__all__ = ["LIVE", "PIN_HOLDS", "Customer", "RequestView", "View"]
+
+PIN_HOLDS: Final = 5.0  # seconds in which a request sees one truth
+LIVE: Final = 0.0  # for what stays open for hours, as a WebSocket does: every question is answered as of now
 
 
 class View(ABC):
@@ -122,23 +126,27 @@ class Customer(View):
 class RequestView(View):
     """The view that middleware binds: it pins at the first question, so that one request sees one truth.
 
-    A refusal may be verified once; what was learnt then is pinned for the rest of the request.
+    A pin holds for some seconds of real time, no longer: a stream that goes on, or a task that outlives its request,
+    asks again. A refusal may be verified once; what was learnt then is pinned instead.
 
     Attributes:
         asked: whether anything was asked of it; the response then differs by customer, and no shared cache may keep it.
     """
 
-    def __init__(self, core: Core, customer: str | None, *, anonymous: bool = False) -> None:
+    def __init__(self, core: Core, customer: str | None, *, anonymous: bool = False, holds: float = PIN_HOLDS) -> None:
         super().__init__(core, customer)
         self.anonymous = anonymous
         self.asked = False
-        self._pin: Pinned | None = Pinned() if anonymous else None
+        self._holds = holds
+        self._pin: Pinned | None = None
+        self._pinned_at = 0.0
         self._verified = False
 
     def admits(self, need: Requirement) -> bool:
         """Say whether what is pinned already admits; false says nothing yet. It is the gate's short way."""
         self.asked = True
-        return self._pin is not None and need.met_by(self._pin)
+        pin = self._held()
+        return pin is not None and need.met_by(pin)
 
     def decide(self, need: Requirement) -> Generator[Wait, None, Decision]:
         """Answer for this request, as a flow."""
@@ -152,21 +160,25 @@ class RequestView(View):
         if need.met_by(pin) or self._verified:
             return (yield from self.core.judge.by_pin(customer, need, pin))
         decision = yield from self.core.decide(customer, need)
-        if decision.source is Source.FETCHED:
+        if decision or decision.source is Source.FETCHED:
             self._verified = True
-            self._pin = yield from self.core.hold(customer)
+            self._hold((yield from self.core.hold(customer)))
         return decision
 
     def load(self) -> Generator[Wait, None, Pinned]:
-        """Pin, unless that was done, as a flow."""
-        if self._pin is None:
-            self._pin = yield from self.core.hold(self.stripe_customer_id)
-        return self._pin
+        """Pin, unless a pin holds, as a flow."""
+        pin = self._held()
+        if pin is None:
+            self._verified = False
+            pin = self._hold((yield from self.core.hold(self.stripe_customer_id)))
+        return pin
 
     def seen_by(self, core: Core) -> RequestView:
         """Give this view to a gate that asks another instance about the same customer."""
-        self.asked = True
-        return self if core is self.core else RequestView(core, self.stripe_customer_id, anonymous=self.anonymous)
+        self.asked = True  # the response depends on the customer, whichever instance answers
+        if core is self.core:
+            return self
+        return RequestView(core, self.stripe_customer_id, anonymous=self.anonymous, holds=self._holds)
 
     def pinned(self) -> Pinned:
         """Give what this request has pinned, pinning it at the first question.
@@ -174,12 +186,22 @@ class RequestView(View):
         On an event loop's thread nothing is waited for: an unloaded view begins to fetch and reads `unavailable`.
         """
         self.asked = True
-        if self._pin is not None:
-            return self._pin
+        if self.anonymous:
+            return Pinned()
+        pin = self._held()
+        if pin is not None:
+            return pin
         if not on_a_loop():
             return self.core.run(self.load())
-        self._pin = glance(self.core.hold(self.stripe_customer_id))
-        return self._pin or Pinned(unavailable=True)
+        pin = glance(self.core.hold(self.stripe_customer_id))
+        return Pinned(unavailable=True) if pin is None else self._hold(pin)
+
+    def _held(self) -> Pinned | None:
+        return self._pin if real_now() - self._pinned_at < self._holds else None
+
+    def _hold(self, pin: Pinned) -> Pinned:
+        self._pin, self._pinned_at = pin, real_now()
+        return pin
 
 
 def _one(feature: str) -> Requirement:

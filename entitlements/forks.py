@@ -7,10 +7,11 @@ resets them before anything else runs in it: there is nothing for the user to ca
 from __future__ import annotations
 
 import os
+import threading
 from typing import Final, Protocol
 from weakref import WeakSet
 
-__all__ = ["reset_in_child"]
+__all__ = ["first_load", "reset_in_child"]
 
 
 class Resettable(Protocol):
@@ -18,6 +19,10 @@ class Resettable(Protocol):
 
     def reset(self) -> None: ...
 
+
+first_load: Final = threading.RLock()
+"""Held while something is loaded or made for the first time. A fork waits for it: a child forked in the midst of an
+import would find the module locked by a thread that it doesn't have."""
 
 _registered: Final[WeakSet[Resettable]] = WeakSet()
 
@@ -32,5 +37,10 @@ def _reset_all() -> None:
         resettable.reset()
 
 
+def _after_in_child() -> None:
+    first_load.release()
+    _reset_all()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_all)
+    os.register_at_fork(before=first_load.acquire, after_in_parent=first_load.release, after_in_child=_after_in_child)

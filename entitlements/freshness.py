@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import Enum, StrEnum, auto
-from math import isfinite
 from typing import TYPE_CHECKING
 
 from entitlements.errors import InvalidSettings
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["FeatureClass", "Freshness", "Plan", "Windows"]
 
 _A_DAY = 86_400.0
+_CENTURIES = 1e10  # seconds; whoever means more means never
 JITTER = 0.1  # a time to live is shortened by up to this share, so that customers don't expire together
 
 
@@ -96,10 +96,10 @@ class Freshness:
 
     def _check(self, name: str, *, may_be_zero: bool) -> None:
         value: object = getattr(self, name)
-        number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-        if not number or value < 0 or (value == 0 and not may_be_zero):  # type: ignore[operator]  # a number by now
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value <= _CENTURIES or (value == 0 and not may_be_zero):  # type: ignore[operator]  # a number by now
             least = "not below 0" if may_be_zero else "above 0"
-            raise InvalidSettings(f"Freshness.{name} is {value!r}: give seconds, a finite number {least}")
+            raise InvalidSettings(f"Freshness.{name} is {value!r:.40}: give seconds, a finite number {least}")
 
     def lifetime(self, *, settling: bool, known: bool, random: float) -> float:
         """Give a new snapshot its time to live, in seconds; `random` is a draw from 0 to 1."""

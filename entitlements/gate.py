@@ -72,6 +72,8 @@ def requires_feature(
     for name, call in (("customer", customer), ("otherwise", otherwise)):
         if call is not None and not callable(call):
             raise TypeError(f"requires_feature({name}={shown(call)}): give a function")
+    if entitlements is not None and not isinstance(entitlements, Entitlements):
+        raise TypeError(f"requires_feature(entitlements={shown(entitlements)}): give an Entitlements")
     return cast("Callable[[F], F]", functools.partial(_guard, gate))
 
 
@@ -103,6 +105,8 @@ def _guarded(gate: _Gate, function: Callable[..., Any]) -> Callable[..., Any]:
         return _guard_coroutine(gate, function)
     if inspect.isasyncgenfunction(function):
         return _guard_stream(gate, function)
+    if inspect.iscoroutinefunction(gate.otherwise):
+        raise TypeError("otherwise= is async and the guarded function is not: nobody would await what it returns")
     return _guard_call(gate, function)
 
 
@@ -210,6 +214,8 @@ class _Gate:
         """Settle who is asked about whom; `lazy` leaves an async `customer=` to be awaited later."""
         view = bound_view()
         core = self._core(view)
+        if view is not None:
+            view.asked = True  # what the request is answered depends on who asks, whoever finds that out
         if self.customer is None:
             if view is None:
                 raise NotConfigured(
@@ -275,7 +281,9 @@ class _GuardedStream(AsyncGenerator[Any, Any]):
         if self._closed:
             raise StopAsyncIteration
         if self._stream is None:
+            self._closed = True  # until it is open: a refusal is the end, as any error is of a generator
             self._stream = await self._opened()
+            self._closed = False
         step = getattr(self._stream, "asend", None)  # `otherwise` may give a plain async iterator
         return await (step(value) if step else self._stream.__anext__())
 

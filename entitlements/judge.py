@@ -251,8 +251,9 @@ class Judge:
         if contents is not None and contents.unknown(need) is not None:
             self._catalog.doubt()  # the key may be newer than what was loaded
         lacking = contents is None or contents.unknown(need) is not None
-        if wait and lacking and self._catalog.coming:
-            yield Wait(self._catalog, self._deadline(brief=True))
+        until = self._catalog.coming(self._rules.limits.brief_deadline)
+        if wait and lacking and until is not None:
+            yield Wait(self._catalog, until)
         return self._catalog.contents
 
     def _complain(self, key: str, contents: Contents) -> None:

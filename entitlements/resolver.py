@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +16,7 @@ from entitlements.question import Question
 from entitlements.requirement import Requirement
 from entitlements.settings import Limits, Settings
 from entitlements.stripe.ids import feature_key, shown
+from entitlements.stripe.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -77,12 +77,15 @@ class Entitlements:
         clock: Callable[[], float] | None = None,
         strict: bool | None = None,
     ) -> None:
+        # Rebound at once: a traceback of whatever goes wrong below may show this frame's locals.
+        key, api_key = Secret.wrapped(api_key), None
+        secrets, webhook_secrets = Secret.all_wrapped(webhook_secrets), ()
         own_source = _source(source)
         settings = Settings.read(
-            api_key,
+            key,
             api_base=api_base,
             stripe_account=stripe_account,
-            webhook_secrets=webhook_secrets,
+            webhook_secrets=secrets,
             feature_classes=feature_classes,
             strict=strict,
             needs_key=own_source is None,
@@ -99,7 +102,6 @@ class Entitlements:
         self._tokens = self._core.fences.tokens
         self._known_keys = self._core.judge.known_keys
         self._recheck_after = self._core.judge.recheck_after
-        weakref.finalize(self, self._core.close).atexit = False
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
@@ -277,7 +279,10 @@ class Entitlements:
         self.close()
 
     def __repr__(self) -> str:
-        settings = self._core.settings
+        core = vars(self).get("_core")
+        if core is None:
+            return "Entitlements(not made yet)"  # in a traceback that shows why
+        settings = core.settings
         return f"Entitlements(api_base={settings.api_base!r}, scope={settings.scope!r})"
 
     def __reduce__(self) -> str:

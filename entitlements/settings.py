@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from math import isfinite
-from typing import TYPE_CHECKING
+from typing import cast
 
 from entitlements.errors import InvalidInput, InvalidSettings
 from entitlements.freshness import FeatureClass
-from entitlements.stripe.ids import feature_key
+from entitlements.stripe.ids import feature_key, shown
 from entitlements.stripe.secret import Secret
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 __all__ = ["Limits", "Settings", "scope"]
+
+
+_MOST = 1_000_000_000
+_LONGEST_WAIT = 3_600  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,12 @@ class Limits:
         for limit in fields(self):
             value = getattr(self, limit.name)
             kinds = int if limit.type == "int" else (int, float)
-            if not isinstance(value, kinds) or isinstance(value, bool) or not isfinite(value) or value <= 0:
-                whole = "a whole number" if limit.type == "int" else "a finite number"
-                raise InvalidSettings(f"Limits.{limit.name} is {value!r}: give {whole} above 0")
+            most = _LONGEST_WAIT if limit.name.endswith("deadline") else _MOST
+            if not isinstance(value, kinds) or isinstance(value, bool) or not 0 < value <= most:
+                whole = "a whole number" if limit.type == "int" else "a number"
+                raise InvalidSettings(
+                    f"Limits.{limit.name} is {shown(value)}: give {whole} above 0, and {most:,} at most"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,13 @@ class Settings:
     @classmethod
     def read(  # noqa: PLR0913 - one argument a setting
         cls,
-        api_key: str | None = None,
+        api_key: object = None,
         *,
-        api_base: str | None = None,
-        stripe_account: str | None = None,
-        webhook_secrets: Sequence[str] | str = (),
-        feature_classes: Mapping[str, FeatureClass | str] | None = None,
-        strict: bool | None = None,
+        api_base: object = None,
+        stripe_account: object = None,
+        webhook_secrets: object = (),
+        feature_classes: object = None,
+        strict: object = None,
         needs_key: bool = True,
         environ: Mapping[str, str] | None = None,
     ) -> Settings:
@@ -89,13 +93,12 @@ class Settings:
         """
         from entitlements.stripe.address import STRIPE, is_loopback  # noqa: PLC0415 - it loads URL parsing
 
-        env = os.environ if environ is None else environ
-        base = _base(*_given("api_base", api_base, env, "STRIPE_API_BASE", STRIPE))
+        base = _base(*_given("api_base", api_base, environ, "STRIPE_API_BASE", STRIPE))
         return cls(
-            api_key=_key(*_given("api_key", api_key, env, "STRIPE_API_KEY", None), needed=needs_key),
+            api_key=_key(*_given("api_key", api_key, environ, "STRIPE_API_KEY"), needed=needs_key),
             api_base=base,
-            stripe_account=_account(*_given("stripe_account", stripe_account, env, "STRIPE_ACCOUNT", None)),
-            webhook_secrets=_secrets(webhook_secrets or _listed(env.get("STRIPE_WEBHOOK_SECRET"))),
+            stripe_account=_account(*_given("stripe_account", stripe_account, environ, "STRIPE_ACCOUNT")),
+            webhook_secrets=_secrets(webhook_secrets or _listed(environ, "STRIPE_WEBHOOK_SECRET")),
             feature_classes=_classes(feature_classes or {}),
             strict=is_loopback(base) if strict is None else _bool("strict", strict),
         )
@@ -122,29 +125,51 @@ def scope(account: str | None, *, livemode: bool | None) -> str:
 
 
 def _given(
-    name: str, argument: str | None, env: Mapping[str, str], variable: str, default: str | None
+    name: str, argument: object, environ: Mapping[str, str] | None, variable: str, default: object = None
 ) -> tuple[object, str]:
     if argument is not None:
         return argument, name
-    return env.get(variable) or default, variable
+    return _variable(environ, variable) or default, variable
+
+
+def _variable(environ: Mapping[str, str] | None, variable: str) -> str | None:
+    # No local holds the environment: a traceback would show all of it.
+    return (os.environ if environ is None else environ).get(variable)
+
+
+def _is_plain(text: str) -> bool:
+    return bool(text) and text.isprintable() and not any(map(str.isspace, text))
 
 
 def _text(value: object, origin: str) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable() or any(map(str.isspace, value)):
-        shown = type(value).__name__ if not isinstance(value, str) else "blank" if not value.strip() else "malformed"
-        raise InvalidSettings(f"{origin} is {shown}: give text without spaces or control characters")
+    if not isinstance(value, str) or not _is_plain(value):
+        raise InvalidSettings(f"{origin} is {shown(value)}: give text without spaces or control characters")
     return value
 
 
+def _secret(value: object, origin: str) -> Secret:
+    secret, value = Secret.wrapped(value), None
+    if not isinstance(secret, Secret):
+        raise InvalidSettings(f"{origin} is of type {type(secret).__name__}: give a string")
+    if not _is_plain(secret.reveal()):
+        looks = "malformed" if secret else "blank"
+        raise InvalidSettings(f"{origin} is {looks}: give text without spaces or control characters")
+    return secret
+
+
 def _key(value: object, origin: str, *, needed: bool) -> Secret | None:
-    if value is None and not needed:
+    key, value = Secret.wrapped(value), None
+    if key is None and not needed:
         return None
-    if value is None:
+    if key is None:
         raise InvalidSettings("no Stripe key: pass api_key=... or set STRIPE_API_KEY (the emulator prints one to use)")
-    text = _text(value, origin)
-    if text.startswith(("pk_", "whsec_", "price_", "prod_")) or not text.isascii():
+    secret = _secret(key, origin)
+    if secret.reveal().startswith(_OTHER_KINDS) or not secret.reveal().isascii():
         raise InvalidSettings(f"{origin} is no secret key: give one that begins with sk_ or rk_")
-    return Secret(text)
+    return secret
+
+
+_OTHER_KINDS = ("pk_", "whsec_", "price_", "prod_")
 
 
 def _base(value: object, origin: str) -> str:
@@ -160,31 +185,39 @@ def _account(value: object, origin: str) -> str | None:
     if value is None:
         return None
     text = _text(value, origin)
-    if not text.startswith("acct_"):
-        raise InvalidSettings(f"{origin} is {text!r}: a connected account's id begins with acct_")
+    if not text.startswith("acct_") or len(text) > _ID_LENGTH:
+        raise InvalidSettings(f"{origin} is {shown(text)}: a connected account's id begins with acct_")
     return text
 
 
-def _listed(value: str | None) -> list[str]:
-    return [part.strip() for part in value.split(",")] if value else []
+_ID_LENGTH = 255
 
 
-def _secrets(values: Sequence[str] | str) -> tuple[Secret, ...]:
-    if not isinstance(values, list | tuple):
+def _listed(environ: Mapping[str, str] | None, variable: str) -> tuple[Secret, ...]:
+    return tuple(
+        Secret(part.strip()) for part in (_variable(environ, variable) or "").split(",") if _variable(environ, variable)
+    )
+
+
+def _secrets(values: object) -> tuple[Secret, ...]:
+    given, values = Secret.all_wrapped(values), None
+    if not isinstance(given, tuple):
         raise InvalidSettings("webhook_secrets must be a list of strings, as in webhook_secrets=['whsec_...']")
-    return tuple(Secret(_text(value, "a webhook secret")) for value in values)
+    return tuple(_secret(each, "a webhook secret") for each in cast("tuple[object, ...]", given))
 
 
-def _classes(given: Mapping[str, FeatureClass | str]) -> dict[str, FeatureClass]:
+def _classes(given: object) -> dict[str, FeatureClass]:
+    if not isinstance(given, Mapping):
+        raise InvalidSettings(f"feature_classes is {shown(given)}: give a dict, as in {{'payouts': 'strict'}}")
     classes: dict[str, FeatureClass] = {}
-    for feature, name in given.items():
+    for feature, name in cast("Mapping[object, object]", given).items():
         try:
-            classes[feature_key(feature)] = FeatureClass(name)
+            classes[feature_key(feature)] = FeatureClass(cast("str", name))
         except InvalidInput as error:
             raise InvalidSettings(f"feature_classes: {error}") from None
         except ValueError:
             known = ", ".join(FeatureClass)
-            raise InvalidSettings(f"feature_classes[{feature!r}] is {name!r}: give one of {known}") from None
+            raise InvalidSettings(f"feature_classes[{feature!r}] is {shown(name)}: give one of {known}") from None
     return classes
 
 

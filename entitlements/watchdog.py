@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Alarm", "Watchdog", "watchdog"]
 
+_NAP: Final = 3_600.0  # seconds; a lock can't be told to wait for longer than some centuries
 _ROOM: Final = 256  # alarms kept before the cancelled ones are looked for
 _log = logging.getLogger("entitlements")
 
@@ -99,7 +100,7 @@ class Watchdog:
     def _due(self) -> list[Alarm]:
         with self._wake:
             while (delay := self._delay()) is None or delay > 0:
-                self._wake.wait(delay)
+                self._wake.wait(None if delay is None else min(delay, _NAP))
             due: list[Alarm] = []
             while self._heap and self._heap[0][0] <= real_now():
                 due.append(heapq.heappop(self._heap)[2])

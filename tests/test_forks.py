@@ -174,3 +174,31 @@ def test_children_forked_while_threads_ask_are_all_well():
         print(json.dumps(answers))
     """
     assert run(script) == [True] * 10
+
+
+def test_a_child_forked_in_the_midst_of_the_first_load_is_well():
+    """A fork waits for an import under way: a child never finds a module locked by a thread it doesn't have."""
+    script = """
+        from entitlements.emulator import StripeEmulator
+        answers = []
+        with StripeEmulator() as stripe:
+            customer = stripe.customer()
+            for delay in (0.0, 0.01, 0.05, 0.1, 0.2):
+                parent, child = os.pipe()
+                pid = os.fork()  # a process that has loaded nothing of the wire yet
+                if pid == 0:
+                    ents = Entitlements(stripe.api_key, api_base=stripe.url, strict=False, limits=Limits(deadline=10))
+                    threading.Thread(target=ents.check, args=(customer, "x"), daemon=True).start()
+                    time.sleep(delay)
+                    grandchild = os.fork()
+                    if grandchild == 0:
+                        os.write(child, b"1" if ents.check(customer, "x").reason == "not_entitled" else b"0")
+                        os._exit(0)
+                    os.waitpid(grandchild, 0)
+                    os._exit(0)
+                os.close(child)
+                answers.append(os.read(parent, 1).decode())
+                os.waitpid(pid, 0)
+        print(json.dumps(answers))
+    """
+    assert run(script) == ["1"] * 5

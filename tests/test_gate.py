@@ -21,7 +21,7 @@ from entitlements import (
     requires_feature,
 )
 from entitlements.bound import bind, bound_view
-from entitlements.customer import RequestView
+from entitlements.customer import LIVE, RequestView
 from entitlements.resolver import core_of
 
 BODY: list[str] = []
@@ -489,3 +489,81 @@ def test_a_view_on_a_loop_never_blocks_it():
 
         assert asyncio.run(page()) == ((False, True), (True, False))
     assert truth.calls == ["cus_pro"]
+
+
+def test_r48_a_view_that_outlives_its_request_asks_again(ents, truth, monkeypatch):
+    """A pin holds for some seconds: a stream, or a task started in a request, is no open door for ever."""
+    from entitlements import customer
+
+    now = Clock()
+    monkeypatch.setattr(customer, "real_now", now)
+    with bind(view(ents, "cus_pro")):
+        assert function() == 1
+        truth.held["cus_pro"] = set()
+        ents.invalidate("cus_pro")
+        now.tick(4.9)
+        assert function() == 1
+        now.tick(0.2)
+        with pytest.raises(FeatureRequired):
+            function()
+
+
+def test_r48_a_live_view_answers_as_of_now(ents, truth):
+    """What stays open for hours pins nothing."""
+    live = RequestView(core_of(ents), "cus_pro", holds=LIVE)
+    with bind(live):
+        assert function() == 1
+        truth.held["cus_pro"] = set()
+        ents.invalidate("cus_pro")
+        with pytest.raises(FeatureRequired):
+            function()
+
+
+def test_what_a_check_admits_the_page_admits(ents, truth):
+    """R89: when a check on a view finds a purchase, `in` on that view finds it too, whoever fetched it."""
+    page = view(ents, "cus_free")
+    assert "exports" not in page
+    truth.held["cus_free"] = {"exports"}
+    ents.refresh("cus_free")
+    assert page.check("exports")
+    assert "exports" in page
+
+
+def test_r47_a_gate_that_finds_its_own_customer_marks_the_request(ents):
+    """A response that depends on who asks is kept out of shared caches, whichever way the gate learnt who it is."""
+    page = view(ents, "cus_free")
+    with bind(page):
+        requires_feature("exports", customer=lambda: "cus_pro", entitlements=ents)(lambda: 1)()
+    assert page.asked
+
+
+def test_a_stream_that_was_refused_is_over(ents):
+    """A generator that raised is finished: it is not asked again."""
+
+    async def find():
+        return "cus_free"
+
+    @requires_feature("exports", customer=find, entitlements=ents)
+    async def rows():
+        yield 1
+
+    async def steps():
+        items = rows()
+        with pytest.raises(FeatureRequired):
+            await anext(items)
+        with pytest.raises(StopAsyncIteration):
+            await anext(items)
+
+    asyncio.run(steps())
+
+
+def test_more_gates_written_wrong():
+    """An instance that is none, and a fallback that nobody would await, are refused where they are written."""
+
+    async def otherwise():
+        pass
+
+    with pytest.raises(TypeError, match="give an Entitlements"):
+        requires_feature("exports", entitlements="ents")
+    with pytest.raises(TypeError, match="otherwise= is async"):
+        requires_feature("exports", otherwise=otherwise)(lambda: 1)

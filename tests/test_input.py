@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
 
 import pytest
 from controlled import Truth
@@ -188,6 +189,8 @@ BAD_SETTINGS = {
     "a class for no key": ({"feature_classes": {"": "strict"}}, "feature_classes"),
     "a clock that can't be read": ({"clock": 12.5}, "function"),
     "a strictness of text": ({"strict": "yes"}, "True or False"),
+    "an endless account": ({"stripe_account": "acct_" + "1" * 300}, "acct_"),
+    "classes in a list": ({"feature_classes": ["payouts"]}, "give a dict"),
 }
 
 
@@ -228,7 +231,7 @@ def test_settings_come_from_arguments_and_else_from_the_environment(monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["ttl", "max_stale", "negative_ttl", "settle_ttl", "unsynced_ttl"])
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "300", None, True])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "300", None, True, 10**400])
 def test_an_age_that_can_t_be_one_is_named(name, value):
     """Ages are finite numbers of seconds above zero."""
     with pytest.raises(InvalidSettings, match=rf"Freshness\.{name} is "):
@@ -250,7 +253,7 @@ def test_nothing_lives_longer_than_the_ceiling():
 
 
 @pytest.mark.parametrize("name", ["customers", "fetch_threads", "fetches_waiting"])
-@pytest.mark.parametrize("value", [0, -1, 1.5, "10", None, True, float("inf")])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "10", None, True, float("inf"), 10**400])
 def test_a_limit_that_can_t_be_one_is_named(name, value):
     """Limits are whole numbers above zero."""
     with pytest.raises(InvalidSettings, match=rf"Limits\.{name} is "):
@@ -258,7 +261,7 @@ def test_a_limit_that_can_t_be_one_is_named(name, value):
 
 
 @pytest.mark.parametrize("name", ["requests_per_second", "deadline", "brief_deadline"])
-@pytest.mark.parametrize("value", [0, -1, "2", None, True, float("nan")])
+@pytest.mark.parametrize("value", [0, -1, "2", None, True, float("nan"), 10**10])
 def test_a_rate_or_deadline_that_can_t_be_one_is_named(name, value):
     """Rates and deadlines are finite numbers above zero."""
     with pytest.raises(InvalidSettings, match=rf"Limits\.{name} is "):
@@ -269,3 +272,21 @@ def test_a_feature_class_may_be_given_by_name(ents):
     """Text and enum mean the same."""
     with Entitlements(source=Truth(), feature_classes={"a": "strict", "b": FeatureClass.LENIENT}) as named:
         assert named._core.settings.feature_classes == {"a": FeatureClass.STRICT, "b": FeatureClass.LENIENT}
+
+
+@pytest.mark.parametrize("case", BAD_SETTINGS)
+def test_r55_no_frame_of_a_settings_error_shows_a_secret(monkeypatch, case):
+    """A traceback shown with its locals, as error reports are, holds neither the key nor a webhook's secret."""
+    monkeypatch.setenv("STRIPE_API_KEY", "sk_test_CANARY")
+    options, _ = BAD_SETTINGS[case]
+    options = {name: value for name, value in options.items() if value is not None}
+    with pytest.raises(InvalidSettings) as error:
+        _made({"api_key": "sk_test_CANARY", "webhook_secrets": ["whsec_CANARY"], **options, "strict": 1})
+    frames = traceback.TracebackException.from_exception(error.value, capture_locals=True).stack
+    ours = [frame for frame in frames if "entitlements" in frame.filename and "tests" not in frame.filename]
+    assert ours
+    assert "CANARY" not in repr([frame.locals for frame in ours])
+
+
+def _made(options: dict[str, object]) -> Entitlements:
+    return Entitlements(**options)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import sys
+import threading
 
 import pytest
 from controlled import Ask, Clock, HeldTruth, Truth, wait_for
@@ -368,3 +371,39 @@ def test_an_error_says_what_its_decision_says(ents, truth):
     for error in (no.value, unknown.value):
         again = pickle.loads(pickle.dumps(error))
         assert (str(again), again.decision) == (str(error), error.decision)
+
+
+def test_a_view_keeps_what_it_needs_alive(truth):
+    """A view, or a client, taken from an instance that nobody holds any more goes on answering."""
+    team = Entitlements(source=truth).for_customer("cus_1")
+    gc.collect()
+    assert team.check("exports").reason is Reason.ENTITLED
+
+
+def test_instances_that_are_let_go_leave_no_thread(truth):
+    """Whoever lets go of an instance lets go of its threads, with or without close()."""
+    before = threading.active_count()
+    for _ in range(20):
+        Entitlements(source=truth).has_feature("cus_1", "exports")
+    gc.collect()
+    wait_for(lambda: threading.active_count() <= before + 1)
+
+
+def test_instances_made_at_once_share_one_fence_table(truth):
+    """R38: however many threads make the first instances, there is one table."""
+    from entitlements.cache import fences
+
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(50):
+            fences._shared = None
+            barrier = threading.Barrier(4)
+
+            def made(barrier: threading.Barrier = barrier) -> int:
+                barrier.wait()
+                return id(fences.shared_fences())
+
+            assert len({ask.answer() for ask in [Ask(made) for _ in range(4)]}) == 1
+    finally:
+        sys.setswitchinterval(switch)

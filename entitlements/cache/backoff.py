@@ -59,10 +59,13 @@ class Backoff:
         if block is not None:
             self._blocks[_EVERYBODY] = replace(block, until=self._now() + FIRST)
 
-    def failed(self, customer: str, detail: str, *, began: float) -> Blocked:
-        """Open or widen the window after the failure of a fetch that began at some moment."""
-        self._in_a_row += 1
-        if self._in_a_row >= _IN_A_ROW:
+    def failed(self, customer: str, detail: str, *, began: float, everybody: bool = True) -> Blocked:
+        """Open or widen the window after the failure of a fetch that began at some moment.
+
+        `everybody` says whether such a failure may be the source's, rather than one customer's.
+        """
+        self._in_a_row += everybody
+        if everybody and self._in_a_row >= _IN_A_ROW:
             self._widen(_EVERYBODY, detail, began)
         return self._widen(customer, detail, began)
 

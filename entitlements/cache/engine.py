@@ -76,6 +76,7 @@ class Cache:
         self._unknown: LRUCache[str, Snapshot] = LRUCache(_UNKNOWN_KEPT)
         self._sets = FeatureSets()
         self._backoff = Backoff(seams.now, seams.draw)
+        self._closed = False
         self.reset()
         reset_in_child(self)
 
@@ -97,7 +98,10 @@ class Cache:
 
     def look(self, customer: str) -> Snapshot | None:
         """Find the customer's snapshot, if its fence stands."""
-        snapshot = self.memory.entries.get(customer) or self._unknown.get(customer)
+        snapshot = self.memory.entries.get(customer)
+        if snapshot is None:
+            with self._lock:  # cachetools reorders on a read
+                snapshot = self._unknown.get(customer)
         if snapshot is None or not self.stands(snapshot):
             return None
         snapshot.visited = True
@@ -177,6 +181,13 @@ class Cache:
         self._launch(flight, turn)
         return flight
 
+    def close(self) -> None:
+        """Forget everybody, and remember nobody from here on."""
+        with self._lock:
+            self._closed = True
+            self.memory.clear()
+            self._unknown.clear()
+
     def _turn(self, flight: Flight, patience: float) -> float | None:
         """Find the seconds to wait for a turn; or land the flight, which never took off."""
         blocked = self._backoff.blocked(flight.customer)
@@ -199,11 +210,19 @@ class Cache:
             alarm = self._seams.alarm(flight.deadline.at, partial(self._expire, flight))
             flight.on_landing(alarm.cancel)
             room = self._seams.spawn(partial(self._fly, flight, turn))
-        except RuntimeError as error:  # the interpreter is shutting down and starts no thread
-            self._fail(flight, str(error))
+        except (
+            RuntimeError
+        ) as error:  # no thread can be started: the interpreter is shutting down, or the system is full
+            self._ground(flight, str(error))
             return
         if not room:
-            self._fail(flight, "too many customers are being fetched at once")
+            self._ground(flight, "too many customers are being fetched at once")
+
+    def _ground(self, flight: Flight, detail: str) -> None:
+        """Land a flight that never took off; that is no failure of the source."""
+        with self._lock:
+            self._leave(flight)
+        self._hold_back(flight, detail, FIRST)
 
     def _fly(self, flight: Flight, turn: float) -> None:
         try:
@@ -222,7 +241,7 @@ class Cache:
         """Store what a fetch learnt, under the token noted before it began."""
         with self._lock:
             snapshot = self._snapshot(flight, holding)
-            if self.stands(snapshot):
+            if self.stands(snapshot) and not self._closed:
                 self._store(flight.customer, snapshot, known=holding.known)
             else:
                 self.tally.superseded += 1
@@ -265,7 +284,8 @@ class Cache:
                 return
             self._leave(flight)
             self.tally.failures += 1
-            blocked = self._backoff.failed(flight.customer, detail, began=flight.moment)
+            everybody = not isinstance(error, StripeError) or error.concerns_everybody
+            blocked = self._backoff.failed(flight.customer, detail, began=flight.moment, everybody=everybody)
         retry_after = max(blocked.until - self._seams.now(), 0.0)
         request_id = error.request_id if isinstance(error, StripeError) else None
         flight.land(Outcome(failure=Failure(detail, retry_after), request_id=request_id))

@@ -15,6 +15,8 @@ import struct
 import time
 from typing import TYPE_CHECKING, Final
 
+from entitlements.forks import first_load
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -54,6 +56,7 @@ class Fences:
     ) -> None:
         self._wall = wall or _wall
         self._entropy = entropy
+        _hash("", "")  # loads what it needs here, before any thread of ours may be in the midst of loading it
         table = memoryview(mmap.mmap(-1, (_HEADER + STRIPES) * 8))
         # A word is stored whole through a cast view; struct.pack_into was measured to tear.
         self._words = table.cast("Q")
@@ -131,6 +134,7 @@ def shared_fences() -> Fences:
     All instances of a process share it, so that a webhook handled through one of them is seen by the others.
     """
     global _shared  # noqa: PLW0603 - one table a process is the point
-    if _shared is None:
-        _shared = Fences()
-    return _shared
+    with first_load:  # two tables would be two truths
+        if _shared is None:
+            _shared = Fences()
+        return _shared

@@ -59,8 +59,8 @@ class Pool:
 
     def _start(self) -> None:
         thread = FetchThread(target=self._work, args=(self._jobs,), name="entitlements-fetch", daemon=True)
+        thread.start()  # first: where no thread can be started, none may be counted
         self._threads.add(thread)
-        thread.start()
 
     def _work(self, jobs: SimpleQueue[Callable[[], object] | None]) -> None:
         while (job := self._next(jobs)) is not None:

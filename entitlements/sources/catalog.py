@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from entitlements.catalog import Contents
 from entitlements.decision import Offer
+from entitlements.errors import StripeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ __all__ = ["read_catalog"]
 
 T = TypeVar("T")
 
-_PATIENCE: Final = 60.0  # seconds; nobody waits for the catalogue, and customers go first
+_PATIENCE: Final = 60.0  # seconds to wait for a turn among the customers' requests
 
 
 def read_catalog(stripe: Stripe, rate: Budget) -> Contents:
@@ -30,7 +31,10 @@ def read_catalog(stripe: Stripe, rate: Budget) -> Contents:
     """
 
     def paced(read: Callable[[], T]) -> T:
-        time.sleep(rate.reserve(_PATIENCE) or 0.0)
+        turn = rate.reserve(_PATIENCE)
+        if turn is None:
+            raise StripeError("customers take every request that the budget allows; the catalogue has to wait")
+        time.sleep(turn)
         return read()
 
     current = paced(lambda: stripe.features.list(archived=False))

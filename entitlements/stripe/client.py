@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Final, NoReturn, Self, cast
 
 from entitlements.errors import InvalidSettings
+from entitlements.forks import first_load
 from entitlements.stripe.address import STRIPE
 from entitlements.stripe.http import VERSION, Chargeable, Http
 from entitlements.stripe.ids import shown
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from entitlements.stripe.resources.product_features import ProductFeatures
     from entitlements.stripe.resources.products import Products
     from entitlements.stripe.resources.subscriptions import Subscriptions
+
+_AN_HOUR: Final = 3_600.0
 
 __all__ = ["Stripe"]
 
@@ -79,28 +80,29 @@ class Stripe:
             budget=budget,
             ca_bundle=ca_bundle,
         )
+        self._resources: dict[str, Resource] = {}
 
-    @cached_property
+    @property
     def features(self) -> Features:
         """What products can grant."""
         return cast("Features", self._resource("features", "Features"))
 
-    @cached_property
+    @property
     def products(self) -> Products:
         """What customers buy."""
         return cast("Products", self._resource("products", "Products"))
 
-    @cached_property
+    @property
     def product_features(self) -> ProductFeatures:
         """Which product grants which feature."""
         return cast("ProductFeatures", self._resource("product_features", "ProductFeatures"))
 
-    @cached_property
+    @property
     def active_entitlements(self) -> ActiveEntitlements:
         """What customers hold now."""
         return cast("ActiveEntitlements", self._resource("active_entitlements", "ActiveEntitlements"))
 
-    @cached_property
+    @property
     def subscriptions(self) -> Subscriptions:
         """What customers pay for."""
         return cast("Subscriptions", self._resource("subscriptions", "Subscriptions"))
@@ -123,10 +125,21 @@ class Stripe:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def preload(self) -> None:
+        """Load what the first request would load: some half a second's worth, best spent before anybody waits."""
+        with first_load:
+            self._http.preload()
+            for name in ("features", "products", "product_features", "active_entitlements", "subscriptions"):
+                getattr(self, name)
+
     def _resource(self, module: str, name: str) -> Resource:
         """Load a resource when it is first asked for: `pydantic` comes with it."""
-        kind = getattr(import_module(f"entitlements.stripe.resources.{module}"), name)
-        return cast("Resource", kind(self._http, self._timeout))
+        resource = self._resources.get(module)
+        if resource is None:
+            with first_load:
+                kind = getattr(import_module(f"entitlements.stripe.resources.{module}"), name)
+                resource = self._resources[module] = kind(self._http, self._timeout)
+        return cast("Resource", resource)
 
     def __repr__(self) -> str:
         return f"Stripe{repr(vars(self).get('_http', '')).removeprefix('Http')}"
@@ -136,6 +149,8 @@ class Stripe:
 
 
 def _positive(timeout: object) -> float:
-    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and 0 < timeout < math.inf:
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and 0 < timeout <= _AN_HOUR:
         return float(timeout)
-    raise InvalidSettings(f"timeout {shown(timeout)} is not a number of seconds above 0; pass one such as 10.0")
+    raise InvalidSettings(
+        f"timeout {shown(timeout)} is no number of seconds above 0, an hour at most; pass one such as 10.0"
+    )

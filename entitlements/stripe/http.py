@@ -7,7 +7,9 @@ import logging
 import random as _random
 import time
 import uuid
+import weakref
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
 
 from entitlements.errors import InvalidSettings, StripeError
@@ -93,8 +95,9 @@ class Http:
         self._budget = budget
         self._longest = longest
         self._sleep = sleep
-        self._ca_bundle = ca_bundle
+        self._dial: Final = functools.partial(_dial, self.base, ca_bundle)
         self._lines = Lines(self._dial)
+        weakref.finalize(self, self._lines.close).atexit = False  # whoever lets go of us lets go of the connections
 
     def get(self, path: str, params: Params | None = None, *, deadline: Deadline) -> Reply:
         return self._send(_Ask("GET", path, query=query(params or {})), deadline)
@@ -181,6 +184,12 @@ class Http:
             )
         )
 
+    def preload(self) -> None:
+        """Load what the first request would load."""
+        import_module("requests")
+        self._dial().close()
+        _user_agent()
+
     def _prepared(self, ask: _Ask) -> requests.PreparedRequest:
         import requests  # noqa: PLC0415 - not before the first request
 
@@ -202,11 +211,6 @@ class Http:
         if ask.body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         return headers
-
-    def _dial(self) -> Line:
-        from entitlements.stripe.line import Line  # noqa: PLC0415 - not before the first request
-
-        return Line(self.base, ca_bundle=self._ca_bundle)
 
     def __repr__(self) -> str:
         own = vars(self)  # half of it, when a traceback shows a connection that could not be made
@@ -262,3 +266,9 @@ def _user_agent() -> str:
     from importlib.metadata import version  # noqa: PLC0415 - slow to load, wanted once
 
     return f"entitlements/{version('entitlements')}"
+
+
+def _dial(base: str, ca_bundle: str | None) -> Line:
+    from entitlements.stripe.line import Line  # noqa: PLC0415 - not before the first request
+
+    return Line(base, ca_bundle=ca_bundle)

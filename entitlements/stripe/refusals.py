@@ -93,7 +93,10 @@ class _Said:
         return self.header("request-id")
 
     def _clean(self, value: object) -> str | None:
-        return self._scrub(value)[:_LONGEST] if isinstance(value, str) else None
+        if not isinstance(value, str):
+            return None
+        printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in value[:_LONGEST])
+        return self._scrub(printable)  # it goes into logs, where a newline would begin a line of its own
 
 
 def _envelope(content: bytes) -> Mapping[str, object]:

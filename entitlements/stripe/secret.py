@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Secret", "scrub"]
 
@@ -37,6 +40,13 @@ class Secret:
     def wrapped(cls, value: object) -> object:
         """Wrap what may be a secret before it is judged, so that no frame on the way holds it bare."""
         return cls(value) if isinstance(value, str) else value
+
+    @classmethod
+    def all_wrapped(cls, values: object) -> object:
+        """Wrap each of several, given as a list or a tuple."""
+        if isinstance(values, list | tuple):
+            return tuple(map(cls.wrapped, cast("Sequence[object]", values)))
+        return cls.wrapped(values)
 
     def reveal(self) -> str:
         """Give the secret itself, for the one place that needs it."""

@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, cast
 
 from entitlements.bound import bind
+from entitlements.customer import LIVE, PIN_HOLDS
 from entitlements.errors import InvalidInput
 from entitlements.web import webhook
 from entitlements.web.asgi_exchange import HTTPExchange, WebSocketExchange, field, sent
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from entitlements.resolver import Entitlements
     from entitlements.web.asgi_exchange import ASGIExchange
     from entitlements.web.asgi_types import ASGIApp, Receive, Scope, Send
+    from entitlements.web.refusal import Refusal
     from entitlements.web.response import Response
 
 __all__ = ["EntitlementsMiddleware", "webhook_endpoint"]
@@ -90,14 +92,16 @@ class EntitlementsMiddleware:
         try:
             with bind(view):
                 await self._app(scope, exchange.receive, exchange.send)
-        except REFUSALS as error:
-            if exchange.settled:
+        except (*REFUSALS, BaseExceptionGroup) as raised:
+            error = _refusal(raised)
+            if error is None or exchange.settled:
                 raise
             await exchange.refuse(error)
 
     async def _view(self, scope: Scope) -> RequestView:
         who = self._site.customer(scope)
-        view = self._site.view(await cast("Awaitable[object]", who) if inspect.isawaitable(who) else who)
+        found = await cast("Awaitable[object]", who) if inspect.isawaitable(who) else who
+        view = self._site.view(found, holds=LIVE if scope["type"] == "websocket" else PIN_HOLDS)
         if self._preload:
             await view.core.arun(view.load())
         return view
@@ -106,6 +110,14 @@ class EntitlementsMiddleware:
         if scope["type"] == "http":
             return HTTPExchange(self._site, view, scope, receive, send)
         return WebSocketExchange(self._site, scope, receive, send)
+
+
+def _refusal(raised: BaseException) -> Refusal | None:
+    """Find the refusal that was raised: by itself, or by tasks of a group that raised nothing else."""
+    if isinstance(raised, BaseExceptionGroup):
+        leaves = [_refusal(each) for each in cast("BaseExceptionGroup[BaseException]", raised).exceptions]
+        return None if None in leaves else leaves[0]
+    return raised if isinstance(raised, REFUSALS) else None
 
 
 def webhook_endpoint(entitlements: Entitlements, *, read_deadline: float = 10.0) -> ASGIApp:

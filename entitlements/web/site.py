@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from entitlements.core import identify
-from entitlements.customer import RequestView
+from entitlements.customer import PIN_HOLDS, RequestView
 from entitlements.errors import InvalidSettings
 from entitlements.resolver import Entitlements, core_of
 from entitlements.stripe.ids import shown
@@ -50,14 +50,17 @@ class Site:
         if not self.awaits and inspect.iscoroutinefunction(self.customer):
             raise InvalidSettings("customer is async, and WSGI awaits nothing: give a plain function")
 
-    def view(self, who: object) -> RequestView:
+    def view(self, who: object, *, holds: float = PIN_HOLDS) -> RequestView:
         """Make a request's view of a customer; `None` means that nobody is signed in.
+
+        `holds` is how long a pin holds, in seconds.
 
         Raises:
             InvalidInput: what `customer` returned is no customer.
         """
         core = core_of(self.entitlements)
-        return RequestView(core, None, anonymous=True) if who is None else RequestView(core, identify(who))
+        customer = None if who is None else identify(who)
+        return RequestView(core, customer, anonymous=who is None, holds=holds)
 
     def refuse(self, error: Refusal, request: Request) -> Response:
         """Turn a refusal into this application's response."""

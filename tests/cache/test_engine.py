@@ -320,3 +320,32 @@ def test_a_flight_lands_once(world):
     assert not flight.land(Outcome())
     flight.on_landing(lambda: calls.append("had landed"))
     assert calls == ["landed", "had landed"]
+
+
+def test_what_lands_after_close_is_not_kept(world):
+    """A closed cache remembers nobody, whatever was still in the air."""
+    world.begin()
+    world.cache.close()
+    world.jobs.run()
+    assert (world.cache.look("cus_1"), world.cache.customers) == (None, 0)
+
+
+def test_a_refused_request_holds_back_its_customer_only(world):
+    """R64: what Stripe refuses for one customer after another says nothing about the next; a refused key does."""
+    for status, held_back in ((400, False), (404, False), (401, True)):
+        world.truth.failing = StripeError("refused", status=status)
+        for number in range(6):
+            world.fetched(f"cus_{status}_{number}")
+        world.truth.failing = None
+        assert (world.fetched(f"cus_after_{status}").snapshot is None) is held_back
+
+
+def test_a_full_house_is_no_failure_of_the_source(world):
+    """A fetch that found no thread is held back, and opens no window for anybody."""
+    good = world.cache._seams
+    world.cache._seams = Seams(spawn=lambda job: False, sleep=world.naps.append, alarm=world.alarms)
+    for number in range(10):
+        world.begin(f"cus_{number}")
+    world.cache._seams = good
+    assert world.fetched().snapshot is not None
+    assert (world.cache.tally.held_back, world.cache.tally.failures) == (10, 0)

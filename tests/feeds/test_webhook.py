@@ -151,6 +151,30 @@ def test_an_event_reaches_the_instance_of_its_account(truth):
         assert connected.check("cus_1", "exports").source is Source.FETCHED
 
 
+def test_an_event_without_an_account_reaches_the_platform_and_the_connected_account(truth):
+    """R38: an instance for a connected account may be handed its platform's events: both fences are raised."""
+    with (
+        Entitlements("sk_test_1", source=truth) as platform,
+        Entitlements(
+            "sk_test_1", source=Truth({"cus_1": {"exports"}}), stripe_account="acct_1", webhook_secrets=[SECRET]
+        ) as connected,
+    ):
+        for ents in (platform, connected):
+            ents.has_feature("cus_1", "exports")
+        payload = event()
+        connected.handle_webhook(payload, signature(payload))
+        for ents in (platform, connected):
+            assert ents.check("cus_1", "exports").source is Source.FETCHED
+
+
+def test_an_event_about_nobody_s_access_is_no_live_feed(truth):
+    """An endpoint that isn't subscribed to what changes access doesn't vouch for refusals."""
+    with Entitlements("sk_test_1", source=truth, webhook_secrets=[SECRET]) as ents:
+        payload = event("product.updated", data={"object": {"id": "prod_1"}})
+        ents.handle_webhook(payload, signature(payload))
+        assert not ents.stats().live_feed
+
+
 # --- what can't be trusted or read -----------------------------------------------------------------------------------
 
 NOW = time.time()

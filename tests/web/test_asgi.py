@@ -519,6 +519,56 @@ def test_a_websocket_is_told_to_come_back(served, shelf):
     assert [message.get("code") for message in late] == [None, 1013]
 
 
+async def conversation(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        scope["hears"](message["text"])
+        await allowed_to_export()
+        await send({"type": "websocket.send", "text": "exported"})
+
+
+def test_r48_an_open_websocket_ends_with_the_entitlement(ents, served, shelf):
+    """A connection that stays open for hours is asked about as of now: it admits nobody who was revoked."""
+
+    def hears(text):
+        if text == "after":
+            shelf.held["cus_1"] = frozenset()
+            ents.invalidate("cus_1")
+
+    async def with_ears(scope, receive, send):
+        await conversation({**scope, "hears": hears}, receive, send)
+
+    sent = asyncio.run(connect(served(with_ears), "before", "after", gone=True))
+    assert [(message["type"], message.get("code")) for message in sent] == [
+        ("websocket.accept", None),
+        ("websocket.send", None),
+        ("websocket.close", 1008),
+    ]
+
+
+@pytest.mark.parametrize(("customer", "status"), [("cus_2", 402), (None, 403)])
+def test_a_refusal_in_a_task_group_is_a_refusal(served, customer, status):
+    """Tasks of a group that raise nothing but refusals are answered as one; a fault among them is a fault."""
+
+    async def together(scope, receive, send):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(allowed_to_export())
+            group.create_task(allowed_to_export())
+
+    async def with_a_fault(scope, receive, send):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(allowed_to_export())
+            group.create_task(fault())
+
+    async def fault():
+        raise ZeroDivisionError
+
+    assert get(served(together, customer)).status == status
+    with pytest.raises(ExceptionGroup):
+        get(served(with_a_fault, customer))
+
+
 @pytest.mark.parametrize("tells", [False, True])
 def test_an_open_websocket_is_closed_when_it_is_refused(served, tells):
     """R48: a question refused in the middle of a conversation ends it, with 1008."""
