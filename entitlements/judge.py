@@ -114,7 +114,7 @@ class Judge:
         if snapshot is not None and 0 <= self._cache.age(snapshot) < snapshot.ttl:
             return self._pin(snapshot)
         until = self._deadline(brief=self._stale_pin(snapshot) is not None)
-        learnt = self._learnt((yield from self._land(customer, None, until)))
+        learnt = self._learnt((yield from self._land(customer, snapshot, None, until)))
         if learnt is not None:
             return self._pin(learnt)
         return self._stale_pin(self._cache.look(customer)) or Pinned(unavailable=True)
@@ -127,13 +127,13 @@ class Judge:
         snapshot = self._recent(customer, after)
         plan = self._plan(snapshot, need)
         if plan is Plan.REFRESH:
-            self._cache.begin(customer, patience=_AT_ONCE)
+            self._cache.begin(customer, seen=snapshot, patience=_AT_ONCE)
         if snapshot is None or not self._answers(customer, plan):
             until = deadline if plan is Plan.FETCH else deadline.sooner(self._rules.limits.brief_deadline)
-            flight = yield from self._land(customer, after, until)
+            flight = yield from self._land(customer, snapshot, after, until)
             if plan is not Plan.FETCH and not flight.failed and not self._stands_in(snapshot, need):
                 # What was to stand in is known to be old by now, so there is the whole deadline to wait.
-                flight = yield from self._land(customer, after, deadline)
+                flight = yield from self._land(customer, snapshot, after, deadline)
             learnt = self._learnt(flight)
             if learnt is not None:
                 return self._answer(customer, need, learnt, Source.FETCHED, flight)
@@ -141,15 +141,17 @@ class Judge:
                 return self._unavailable(customer, need, flight)
         return self._answer(customer, need, snapshot, _RESTS_ON.get(plan, Source.CACHED))
 
-    def _land(self, customer: str, after: float | None, until: Deadline) -> Generator[Wait, None, Flight]:
+    def _land(
+        self, customer: str, seen: Snapshot | None, after: float | None, until: Deadline
+    ) -> Generator[Wait, None, Flight]:
         """Wait for a fetch; make it again if a change became known while it flew."""
-        flight = self._cache.begin(customer, after=after, patience=until.remaining())
+        flight = self._cache.begin(customer, seen=seen, after=after, patience=until.remaining())
         for _ in range(_ATTEMPTS):
             if flight.outcome is None:
                 yield Wait(flight, until)
             if until.passed or flight.failed or self._learnt(flight):
                 break
-            flight = self._cache.begin(customer, after=after, patience=until.remaining())
+            flight = self._cache.begin(customer, seen=seen, after=after, patience=until.remaining())
         return flight
 
     def _learnt(self, flight: Flight) -> Snapshot | None:

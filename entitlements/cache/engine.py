@@ -151,11 +151,13 @@ class Cache:
         """Raise the customer's fence: a change became known."""
         self._fences.raise_(self.slot(customer))
 
-    def begin(self, customer: str, *, after: float | None = None, patience: float) -> Flight:
+    def begin(self, customer: str, *, seen: Snapshot | None, after: float | None = None, patience: float) -> Flight:
         """Join the fetch under way for a customer, or begin one.
 
         Only a fetch that carries today's token may be joined, and only one begun after `after` (a real moment), if that
-        is given. A fetch that can't be made comes back as a flight that has landed, with its failure.
+        is given. `seen` is what the caller found not to be enough: where something else stands by now, that landed
+        between the look and this call, and is as good as a fetch joined. A fetch that can't be made comes back as a
+        flight that has landed, with its failure.
         """
         slot = self.slot(customer)
         with self._lock:
@@ -164,6 +166,7 @@ class Cache:
             if flight is not None and flight.token == token and (after is None or flight.moment > after):
                 self.tally.joined += 1
                 return flight
+            landed = self.memory.entries.get(customer) or self._unknown.get(customer)
             flight = Flight(
                 customer,
                 slot=slot,
@@ -173,6 +176,10 @@ class Cache:
                 deadline=Deadline(self._seams.now() + self._limits.deadline),
                 settling=self._fences.settling(token, self._freshness.settle),
             )
+            if landed is not None and landed is not seen and self._suits(landed, after):
+                self.tally.joined += 1
+                flight.land(Outcome(landed))
+                return flight
             turn = self._turn(flight, patience)
             if turn is None:
                 return flight
@@ -180,6 +187,9 @@ class Cache:
             self.tally.fetches += 1
         self._launch(flight, turn)
         return flight
+
+    def _suits(self, snapshot: Snapshot, after: float | None) -> bool:
+        return self.stands(snapshot) and (after is None or snapshot.moment > after)
 
     def close(self) -> None:
         """Forget everybody, and remember nobody from here on."""

@@ -71,6 +71,7 @@ class World:
         )
 
     def begin(self, customer: str = "cus_1", **options):
+        options.setdefault("seen", self.cache.look(customer))
         return self.cache.begin(customer, patience=1.0, **options)
 
     def fetched(self, customer: str = "cus_1"):
@@ -89,6 +90,25 @@ def test_questions_about_one_customer_share_one_flight(world):
     flights = {world.begin() for _ in range(100)}
     assert len(flights) == 1
     assert (len(world.jobs.waiting), world.cache.tally.joined) == (1, 99)
+
+
+def test_what_landed_between_a_look_and_the_next_step_is_not_fetched_again(world):
+    """I8: a thread that looked, and was held up while another's fetch landed, begins no second one."""
+    seen = world.cache.look("cus_1")
+    landed = world.fetched().snapshot
+    late = world.begin(seen=seen)
+    assert (late.outcome.snapshot, len(world.truth.calls)) == (landed, 1)
+    assert world.begin(seen=landed).outcome is None
+    world.jobs.run_all()
+    world.cache.invalidate("cus_1")
+    assert world.begin(seen=seen).outcome is None
+
+
+def test_what_landed_meanwhile_must_be_new_enough(world):
+    """`after=` is not content with something that began before its moment, however lately it landed."""
+    world.fetched()
+    world.real.tick(1)
+    assert world.begin(seen=None, after=world.real.at - 0.5).outcome is None
 
 
 def test_a_fetch_is_stored_with_its_token_and_its_beginning(world):

@@ -257,6 +257,13 @@ BANK = [
         "tests/cache/test_engine.py",
     ),
     Bug(
+        "a thread that was held up fetches what has just landed",
+        "entitlements.cache.engine",
+        "if landed is not None and landed is not seen and self._suits(landed, after):",
+        "if False:",
+        "tests/cache/test_engine.py",
+    ),
+    Bug(
         "a pin holds for as long as somebody holds it",
         "entitlements.customer",
         "return self._pin if real_now() - self._pinned_at < self._holds else None",
