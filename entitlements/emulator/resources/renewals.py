@@ -20,7 +20,8 @@ def settle(call: Call) -> bool:
     due = call.tx.due(call.now)
     if due is None:
         return False
-    subscription = subscriptions.load(call.tx, due[1])
+    call = replace(call, tx=call.tx.of(due.account))
+    subscription = subscriptions.load(call.tx, due.id)
     ends = [item["current_period_end"] for item in subscription_items.of(call.tx, subscription["id"])]
     turn = lifecycle.next_turn(subscription, ends)
     assert turn is not None, "only what has a next turn is ever due"  # noqa: S101 - narrows the type
