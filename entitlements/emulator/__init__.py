@@ -8,11 +8,15 @@ from entitlements.emulator.faults import Fault, Faults
 from entitlements.emulator.foreground import serve
 from entitlements.emulator.journal import Served
 from entitlements.emulator.lifecycle import Rules
+from entitlements.emulator.limits import Limits
+from entitlements.emulator.profile import REALISTIC, Profile
 from entitlements.emulator.store import StoreError
+from entitlements.emulator.webhook_faults import WebhookFault, WebhookFaults
 from entitlements.emulator.wire.errors import ApiError
 
 __all__ = [
     "DEFAULT_KEY",
+    "REALISTIC",
     "ApiError",
     "Attempt",
     "CatalogError",
@@ -20,10 +24,14 @@ __all__ = [
     "Delivery",
     "Fault",
     "Faults",
+    "Limits",
     "LiveKeyError",
+    "Profile",
     "Rules",
     "Served",
     "StoreError",
     "StripeEmulator",
+    "WebhookFault",
+    "WebhookFaults",
     "serve",
 ]

@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from entitlements.emulator import catalog as catalogs
+from entitlements.emulator import rotation
 from entitlements.emulator.clock import Clock
 from entitlements.emulator.deliveries import RETRIES, Deliveries, Delivery
 from entitlements.emulator.faults import Faults
+from entitlements.emulator.in_process import Passage
 from entitlements.emulator.journal import Journal, Served
+from entitlements.emulator.lag import Past
 from entitlements.emulator.lifecycle import Rules
+from entitlements.emulator.limits import Gauge
+from entitlements.emulator.profile import named
 from entitlements.emulator.resources import LOADERS, ROUTES, subscriptions
 from entitlements.emulator.resources.renewals import settle
 from entitlements.emulator.server import HOST, Server, bind
 from entitlements.emulator.store import Store
+from entitlements.emulator.webhook_faults import WebhookFaults
 from entitlements.emulator.wire.app import application
 from entitlements.emulator.wire.auth import is_live
 from entitlements.emulator.wire.desk import Desk
+from entitlements.emulator.wire.front import Front
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,11 +31,16 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    import stripe
+    from requests.adapters import BaseAdapter
+
+    from entitlements.emulator.profile import Profile
     from entitlements.emulator.store import Json
 
 __all__ = ["DEFAULT_KEY", "LiveKeyError", "StripeEmulator"]
 
 DEFAULT_KEY = "sk_test_emulator"
+_NOWHERE = "http://stripe.invalid"  # a name that never resolves: what isn't mounted wanders nowhere
 
 
 class LiveKeyError(ValueError):
@@ -48,9 +60,16 @@ class StripeEmulator:
         clock: the time it lives in.
         rules: what Stripe leaves open, see `Rules`.
         retries: seconds between tries of a webhook that was refused.
+        serve: open the port; without it, only `adapter` and `http_client` reach it.
+        profile: `"realistic"` for Stripe's rate limits and a little of each fault, or a `Profile` of one's own.
+
+    Attributes:
+        faults: what goes wrong with requests, see `Faults`.
+        webhook_faults: what goes wrong with webhooks, see `WebhookFaults`.
 
     Raises:
         LiveKeyError: `api_key` is a live key.
+        ValueError: `profile` is none.
         CatalogError: the catalogue breaks a rule.
         StoreError: `db` can't be used.
 
@@ -72,6 +91,8 @@ class StripeEmulator:
         clock: Clock | None = None,
         rules: Rules | None = None,
         retries: Sequence[float] = RETRIES,
+        serve: bool = True,
+        profile: Profile | str | None = None,
     ) -> None:
         if is_live(api_key):
             raise LiveKeyError(
@@ -80,6 +101,10 @@ class StripeEmulator:
         self.api_key = api_key
         self.clock = clock or Clock()
         self.faults = Faults()
+        self.webhook_faults = WebhookFaults()
+        self._profile = named(profile)
+        self._passage = Passage()
+        self._with_port = serve
         self._port = port
         self._db = db
         self._catalog = None if catalog is None else catalogs.read(catalog)
@@ -95,7 +120,7 @@ class StripeEmulator:
         """Open the store, make the catalogue, and serve; return once requests are accepted."""
         if self._rooms is not None:
             return self
-        rooms = _Rooms(Store(self._db), self.clock, self._rules, self._retries)
+        rooms = _Rooms(self, Store(self._db), self._rules, self._retries, self._profile, self._journal)
         try:
             if self._catalog is not None:
                 catalogs.apply(self._catalog, rooms.desk)
@@ -111,10 +136,10 @@ class StripeEmulator:
         """Stop serving and sending, and close the store; safe to call twice."""
         self.pause()
         self.faults.clear()
+        self.webhook_faults.clear()
         rooms, self._rooms = self._rooms, None
         if rooms is not None:
-            rooms.deliveries.stop()
-            rooms.store.close()
+            rooms.close()
 
     def pause(self) -> None:
         """Become unreachable: close the port and every connection. State is kept and webhooks still leave.
@@ -126,20 +151,23 @@ class StripeEmulator:
         ...     alice = stripe.customer("cus_alice")  # its world goes on
         ...     stripe.resume()
         """
+        self._passage.close()
         server, self._server = self._server, None
         if server is not None:
             server.stop()
 
     def resume(self) -> None:
         """Be reachable again, at the same address."""
-        if self._server is None:
+        if not self._passage.is_open:
             self._serve(self._open)
 
     def _serve(self, rooms: _Rooms) -> None:
-        listener = bind(self._port)
-        self._port = listener.getsockname()[1]
-        self._server = Server(lambda hang_up: application(rooms.desk, self.faults, self._journal, hang_up))
-        self._server.start(listener)
+        if self._with_port:
+            listener = bind(self._port)
+            self._port = listener.getsockname()[1]
+            self._server = Server(lambda server: application(rooms.front, server))
+            self._server.start(listener)
+        self._passage.open(rooms.front)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -151,7 +179,9 @@ class StripeEmulator:
 
     @property
     def url(self) -> str:
-        """Give the address to point a client at."""
+        """Give the address to point a client at; without a port it is one that leads nowhere, to mount adapters on."""
+        if not self._with_port:
+            return _NOWHERE
         if not self._port:
             raise RuntimeError("the emulator has no address before it has started; call start() or use `with`")
         return f"http://{HOST}:{self._port}"
@@ -161,6 +191,37 @@ class StripeEmulator:
         if self._rooms is None:
             raise RuntimeError("the emulator isn't running; call start() or use it in a `with` block")
         return self._rooms
+
+    # Reached from this process, without a port
+
+    def adapter(self) -> BaseAdapter:
+        """Make a transport for `requests` that asks this emulator, with the limits and faults of the wire.
+
+        >>> import requests
+        >>> with StripeEmulator(serve=False) as stripe, requests.Session() as session:
+        ...     session.mount(stripe.url, stripe.adapter())
+        ...     session.auth = (stripe.api_key, "")
+        ...     session.get(f"{stripe.url}/v1/customers").json()["data"]
+        []
+        """
+        from entitlements.emulator.requests_adapter import EmulatorAdapter  # noqa: PLC0415 - who needs it has it
+
+        return EmulatorAdapter(self._passage)
+
+    def http_client(self, timeout: float = 80.0) -> stripe.HTTPClient:
+        """Make an HTTP client for the official `stripe` package, sync and async, that asks this emulator.
+
+        Whatever the address it is given, no request leaves the process.
+
+        >>> import stripe
+        >>> with StripeEmulator(serve=False) as emulator:
+        ...     client = stripe.StripeClient(emulator.api_key, http_client=emulator.http_client())
+        ...     client.v1.customers.create({"name": "Alice"}).name
+        'Alice'
+        """
+        from entitlements.emulator.stripe_client import EmulatorClient  # noqa: PLC0415 - who needs it has it
+
+        return EmulatorClient(self._passage, timeout)
 
     # Doing what a client would, without HTTP
 
@@ -276,6 +337,21 @@ class StripeEmulator:
                 return str(endpoint["secret"])
         return str(self.request("POST", "/v1/webhook_endpoints", url=url, enabled_events=list(events))["secret"])
 
+    def roll_secret(self, endpoint: str, *, overlap: int = rotation.DAY) -> str:
+        """Give a webhook endpoint a new secret and return it; the old one signs too, for `overlap` seconds.
+
+        The endpoint may be named by its id, its URL or its secret.
+
+        Raises:
+            LookupError: there is no such endpoint.
+
+        >>> with StripeEmulator() as stripe:
+        ...     old = stripe.webhook("https://example.com/hook")
+        ...     old != stripe.roll_secret(old)
+        True
+        """
+        return self._open.desk.work(lambda call: rotation.roll(call, endpoint, overlap))
+
     def deliveries(self) -> tuple[Delivery, ...]:
         """List every webhook delivery with its attempts, oldest first."""
         return self._open.deliveries.recorded()
@@ -303,6 +379,7 @@ class StripeEmulator:
     def reset(self) -> None:
         """Forget everything but the catalogue: objects, events, webhooks, faults and the list of requests."""
         self.faults.clear()
+        self.webhook_faults.clear()
         rooms = self._open
         rooms.deliveries.stop()
         rooms.store.clear()
@@ -315,7 +392,26 @@ class StripeEmulator:
 class _Rooms:
     """What is open while the emulator runs."""
 
-    def __init__(self, store: Store, clock: Clock, rules: Rules, retries: Sequence[float]) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of the house
+        self,
+        emulator: StripeEmulator,
+        store: Store,
+        rules: Rules,
+        retries: Sequence[float],
+        profile: Profile,
+        journal: Journal,
+    ) -> None:
         self.store = store
-        self.deliveries = Deliveries(store, clock, retries)
-        self.desk = Desk(store, clock, ROUTES, LOADERS, settle, self.deliveries.wake, rules)
+        self._fate, webhook_fate = Faults(), WebhookFaults()  # what the profile brings, beside what is set by hand
+        profile.strike(self._fate)
+        profile.strike_webhooks(webhook_fate)
+        faults = (emulator.faults, self._fate)
+        self.deliveries = Deliveries(store, emulator.clock, retries, (emulator.webhook_faults, webhook_fate))
+        self.desk = Desk(store, emulator.clock, ROUTES, LOADERS, settle, self.deliveries.wake, rules)
+        past = Past(store, lambda: any(fault.kind == "lag" for each in faults for fault in each.listed()))
+        self.front = Front(self.desk, journal, faults, past, Gauge(profile.limits))
+
+    def close(self) -> None:
+        self._fate.clear()
+        self.deliveries.stop()
+        self.store.close()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
 __all__ = ["DEFAULT_ACCOUNT", "Cursor", "Due", "Filter", "Json", "Store", "StoreError", "Transaction"]
@@ -201,6 +201,11 @@ class Store:
                 if self._connection.in_transaction:  # a failed COMMIT may already have ended it
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def teach(self, name: str, answer: Callable[[], int]) -> None:
+        """Let SQL ask Python: make a function of that name."""
+        with self._turn:
+            self._connection.create_function(name, 0, answer)
 
     def clear(self) -> None:
         """Forget everything; places in the order of creation are never given again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,10 +20,14 @@ from entitlements.emulator.wire.routes import Call, Contents, Origin, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from typing import TypeAlias
 
     from entitlements.emulator.clock import Clock
     from entitlements.emulator.store import Json, Store, Transaction
     from entitlements.emulator.wire.expand import Loader
+
+    Within: TypeAlias = Callable[[Transaction], AbstractContextManager[None]]
 
 __all__ = ["Answer", "Ask", "Desk"]
 
@@ -79,11 +84,16 @@ class Desk:
     rules: Rules = field(default_factory=Rules)
     base: Callable[[], str] = lambda: "https://api.stripe.com"
 
-    def answer(self, ask: Ask) -> Answer:
-        """Answer a request; errors are answers too."""
+    def answer(self, ask: Ask, within: Within | None = None) -> Answer:
+        """Answer a request, its work done `within` a context of the transaction; errors are answers too."""
+
+        def job(call: Call) -> Answer:
+            with nullcontext() if within is None else within(call.tx):
+                return self._serve(ask, call)
+
         try:
             self.pass_time()
-            answer = self.work(lambda call: self._serve(ask, call), Origin(ask.request, ask.idempotency_key), ask.account)
+            answer = self.work(job, Origin(ask.request, ask.idempotency_key), ask.account)
         except ApiError as error:
             return Answer.refusing(error)
         if ask.method == "POST":
@@ -144,6 +154,10 @@ class Desk:
         expand = params.pop("expand", [])
         answer = route.handler(replace(call, path=ask.path, ids=ids, params=params, named=ask.named))
         return answer if isinstance(answer, Contents) else expanded(answer, expand, self.loaders, call.tx)
+
+    def route(self, method: str, path: str) -> Route | None:
+        """Find the route a request is for."""
+        return next((route for route in self.routes if route.match(method, path) is not None), None)
 
     def _find(self, ask: Ask) -> tuple[Route, Mapping[str, str]]:
         for route in self.routes:
