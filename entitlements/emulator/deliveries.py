@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from entitlements.emulator.clock import steady
 from entitlements.emulator.events import API_VERSION
@@ -16,7 +15,10 @@ from entitlements.emulator.rotation import in_force
 from entitlements.emulator.webhook_faults import Parcel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from entitlements.emulator.clock import Clock
+    from entitlements.emulator.lane import Queue
     from entitlements.emulator.store import Json, Store, Transaction
     from entitlements.emulator.webhook_faults import WebhookFault, WebhookFaults
 
@@ -41,8 +43,6 @@ _UNTRIED = (
     "WHERE d.endpoint = ? AND d.state = 'pending' AND d.seq > ? "
     "AND NOT EXISTS (SELECT 1 FROM attempts WHERE delivery = d.seq) ORDER BY d.seq"
 )
-
-Choose: TypeAlias = Callable[[Iterable[int]], "int | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,49 +138,40 @@ class Deliveries:
                     return False
         return True
 
-    def fates(self, endpoint: str, since: int) -> tuple[int, Mapping[int, Sequence[WebhookFault]]]:
-        """Decide what becomes of deliveries that came since one: drop and copy them, name the faults of the others.
-
-        Gives the newest delivery that is decided, too.
-        """
-        if not any(each.listed() for each in self._faults):
-            return since, {}
+    def next_job(self, endpoint: str, queue: Queue) -> Job | None:
+        """Fetch what is to be delivered next to an enabled endpoint, once the fate of what is new is decided."""
         with self._store.transaction() as tx:
-            untried = tx.sql(_UNTRIED, (endpoint, since)).fetchall()
-            struck = {
-                (number, event): self._striking(Parcel(kind, endpoint, url)) for number, event, kind, url in untried
-            }
-            fates = {
-                each: faults
-                for (number, event), faults in struck.items()
-                for each in self._settle(tx, number, event, endpoint, faults)
-            }
-            newest = int(tx.sql("SELECT coalesce(max(seq), 0) FROM deliveries").fetchone()[0])
-        self._tell()
-        return max(newest, since), fates
+            dropped = self._decide(tx, endpoint, queue)
+            number = queue.choose((number for (number,) in tx.sql(_PENDING, (endpoint,))), steady())
+            job = None if number is None else self._job(tx, number)
+        if dropped:
+            self._tell()
+        return job
+
+    def _decide(self, tx: Transaction, endpoint: str, queue: Queue) -> bool:
+        """Decide what becomes of deliveries not tried yet; say whether any was dropped."""
+        if not any(each.listed() for each in self._faults):
+            return False
+        dropped = False
+        for number, event, kind, url in tx.sql(_UNTRIED, (endpoint, queue.planned)).fetchall():
+            faults = self._striking(Parcel(kind, endpoint, url))
+            if any(fault.kind == "drop" for fault in faults):
+                tx.sql("UPDATE deliveries SET state = 'dropped' WHERE seq = ?", (number,))
+                self._struck[number] = tuple(fault.kind for fault in faults)
+                dropped = True
+                continue
+            for each in (number, *self._copied(tx, event, endpoint, sum(fault.copies for fault in faults))):
+                self._struck[each] = tuple(fault.kind for fault in faults)
+                queue.plan(each, faults, steady())
+        queue.planned = int(tx.sql("SELECT coalesce(max(seq), 0) FROM deliveries").fetchone()[0])
+        return dropped
 
     def _striking(self, parcel: Parcel) -> tuple[WebhookFault, ...]:
         return tuple(fault for each in self._faults for fault in each.striking(parcel))
 
-    def _settle(
-        self, tx: Transaction, number: int, event: str, endpoint: str, faults: Sequence[WebhookFault]
-    ) -> list[int]:
-        """Drop or copy a delivery as its faults have it; give the deliveries that are to be made."""
-        copies = sum(fault.copies for fault in faults)
+    def _copied(self, tx: Transaction, event: str, endpoint: str, copies: int) -> list[int]:
         insert = "INSERT INTO deliveries (event, endpoint) VALUES (?, ?) RETURNING seq"
-        numbers = [number, *(int(tx.sql(insert, (event, endpoint)).fetchone()[0]) for _ in range(copies))]
-        if faults:
-            self._struck |= dict.fromkeys(numbers, tuple(fault.kind for fault in faults))
-        if not any(fault.kind == "drop" for fault in faults):
-            return numbers
-        tx.sql("UPDATE deliveries SET state = 'dropped' WHERE event = ? AND endpoint = ?", (event, endpoint))
-        return []
-
-    def next_job(self, endpoint: str, choose: Choose) -> Job | None:
-        """Fetch the delivery to an enabled endpoint that is chosen among the pending."""
-        with self._store.transaction() as tx:
-            number = choose(number for (number,) in tx.sql(_PENDING, (endpoint,)))
-            return None if number is None else self._job(tx, number)
+        return [int(tx.sql(insert, (event, endpoint)).fetchone()[0]) for _ in range(copies)]
 
     def _job(self, tx: Transaction, number: int) -> Job:
         event, receiver, account, tries = tx.sql(_JOB, (number,)).fetchone()

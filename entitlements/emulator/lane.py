@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from entitlements.emulator.clock import steady
@@ -29,9 +30,18 @@ class Queue:
     """
 
     def __init__(self) -> None:
+        self.planned = 0  # the newest delivery whose fate is decided
         self._held: dict[int, tuple[float, WebhookFault | None]] = {}
         self._gathered: dict[WebhookFault, list[int]] = {}
         self._next: deque[int] = deque()
+
+    def plan(self, number: int, faults: Sequence[WebhookFault], now: float) -> None:
+        """Keep a delivery back as its faults have it."""
+        for fault in faults:
+            if fault.kind in {"hold", "delay"}:
+                self.hold(number, now + fault.seconds, fault)
+            elif fault.kind == "reorder":
+                self.gather(number, fault, now)
 
     def hold(self, number: int, until: float, fault: WebhookFault | None = None) -> None:
         """Keep a delivery back until a moment, or until the fault that does it is released."""
@@ -57,7 +67,7 @@ class Queue:
         if self._next:
             pending = list(pending)
             self._next = deque(number for number in self._next if number in pending)
-        return next((number for number in [*self._next, *pending] if not self._held_back(number, now)), None)
+        return next((number for number in chain(self._next, pending) if not self._held_back(number, now)), None)
 
     def _held_back(self, number: int, now: float) -> bool:
         until, fault = self._held.get(number, (0.0, None))
@@ -83,7 +93,6 @@ class Lane(threading.Thread):
         self._deliveries = deliveries
         self._endpoint = endpoint
         self._queue = Queue()
-        self._planned = 0  # the newest delivery whose fate is decided
         self._news = threading.Event()
         self._stopping = False
         self._post: Post | None = None
@@ -104,23 +113,9 @@ class Lane(threading.Thread):
         """Make deliveries as they come, until stopped."""
         while not self._stopping:
             self._news.clear()
-            while not self._stopping and (job := self._next_job()):
+            while not self._stopping and (job := self._deliveries.next_job(self._endpoint, self._queue)):
                 self._deliver(job)
             self._news.wait(self._queue.patience(steady()))
-
-    def _next_job(self) -> Job | None:
-        self._planned, fates = self._deliveries.fates(self._endpoint, self._planned)
-        now = steady()
-        for number, faults in fates.items():
-            self._plan(number, faults, now)
-        return self._deliveries.next_job(self._endpoint, lambda pending: self._queue.choose(pending, steady()))
-
-    def _plan(self, number: int, faults: Sequence[WebhookFault], now: float) -> None:
-        for fault in faults:
-            if fault.kind in {"hold", "delay"}:
-                self._queue.hold(number, now + fault.seconds, fault)
-            elif fault.kind == "reorder":
-                self._queue.gather(number, fault, now)
 
     def _deliver(self, job: Job) -> None:
         self._queue.taken(job.number)

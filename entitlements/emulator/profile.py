@@ -67,7 +67,7 @@ def _strike(some: Iterator[Faults]) -> None:
     next(some).reset()
     next(some).reset(when="after")
     next(some).half()
-    next(some).drip(0.002)
+    next(some).drip(0.0005)
     next(some).empty_page()
     next(some).revoked_cursor()
 

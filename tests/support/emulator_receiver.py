@@ -86,5 +86,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has in the standard library
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
