@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from entitlements.emulator.clock import steady
-from entitlements.emulator.events import API_VERSION
+from entitlements.emulator.events import as_sent
 from entitlements.emulator.lane import Lane
 from entitlements.emulator.post import Attempt, Job
 from entitlements.emulator.rotation import in_force
@@ -176,7 +176,7 @@ class Deliveries:
     def _job(self, tx: Transaction, number: int) -> Job:
         event, receiver, account, tries = tx.sql(_JOB, (number,)).fetchone()
         endpoint: Json = json.loads(receiver)
-        payload: Json = {**json.loads(event), "api_version": endpoint["api_version"] or API_VERSION}
+        payload = as_sent(json.loads(event), endpoint)
         secrets = in_force(tx.of(account), endpoint, self.now())
         return Job(number, tries, endpoint["url"], secrets, json.dumps(payload, indent=2).encode())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from entitlements.emulator import catalog as catalogs
-from entitlements.emulator import rotation
 from entitlements.emulator.clock import Clock
 from entitlements.emulator.deliveries import RETRIES, Deliveries, Delivery
 from entitlements.emulator.faults import Faults
@@ -15,13 +14,14 @@ from entitlements.emulator.lag import Past
 from entitlements.emulator.lifecycle import Rules
 from entitlements.emulator.limits import Gauge
 from entitlements.emulator.profile import named
-from entitlements.emulator.resources import LOADERS, ROUTES, subscriptions
+from entitlements.emulator.resources import LOADERS, ROUTES, accounts
 from entitlements.emulator.resources.renewals import settle
 from entitlements.emulator.server import HOST, Server, bind
-from entitlements.emulator.store import Store
+from entitlements.emulator.shop import Shop
+from entitlements.emulator.store import DEFAULT_ACCOUNT, Store
 from entitlements.emulator.webhook_faults import WebhookFaults
 from entitlements.emulator.wire.app import application
-from entitlements.emulator.wire.auth import is_live
+from entitlements.emulator.wire.auth import is_live, key_of
 from entitlements.emulator.wire.desk import Desk
 from entitlements.emulator.wire.front import Front
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
 
     from entitlements.emulator.profile import Profile
-    from entitlements.emulator.store import Json
 
 __all__ = ["DEFAULT_KEY", "LiveKeyError", "StripeEmulator"]
 
@@ -47,7 +46,7 @@ class LiveKeyError(ValueError):
     """A live key was given to the emulator, which has no business with one."""
 
 
-class StripeEmulator:
+class StripeEmulator(Shop):
     """Run a local, stateful Stripe on a loopback port.
 
     Use it where a test or a demo needs Stripe to be there, to remember, and to send webhooks.
@@ -98,6 +97,7 @@ class StripeEmulator:
             raise LiveKeyError(
                 f"{api_key[:8]}... is a live key; the emulator takes test keys only, such as {DEFAULT_KEY}"
             )
+        super().__init__(lambda: self._open.desk, DEFAULT_ACCOUNT)
         self.api_key = api_key
         self.clock = clock or Clock()
         self.faults = Faults()
@@ -223,71 +223,7 @@ class StripeEmulator:
 
         return EmulatorClient(self._passage, timeout)
 
-    # Doing what a client would, without HTTP
-
-    def request(self, method: str, path: str, **params: object) -> Json:
-        """Make an API call by the very code that serves HTTP; refusals are raised as `ApiError`.
-
-        >>> with StripeEmulator() as stripe:
-        ...     stripe.request("POST", "/v1/products", id="prod_pro", name="Pro")["name"]
-        'Pro'
-        """
-        return self._open.desk.perform(method, path, params)
-
-    def customer(self, customer: str | None = None, **fields: object) -> str:
-        """Create a customer, under an id of one's choice if given; return the id."""
-        return str(self._open.desk.perform("POST", "/v1/customers", fields, named=customer)["id"])
-
-    def feature(self, lookup_key: str, name: str | None = None) -> str:
-        """Create a feature; return its id."""
-        return str(
-            self.request("POST", "/v1/entitlements/features", lookup_key=lookup_key, name=name or lookup_key)["id"]
-        )
-
-    def attach(self, product: str, lookup_key: str) -> str:
-        """Attach a feature, named by its lookup key, to a product; return the product feature's id."""
-        found = self.request("GET", "/v1/entitlements/features", lookup_key=lookup_key)["data"]
-        if not found:
-            raise LookupError(
-                f"no active feature has the lookup key {lookup_key!r}; create it with feature({lookup_key!r})"
-            )
-        path = f"/v1/products/{self._product(product)}/features"
-        return str(self.request("POST", path, entitlement_feature=found[0]["id"])["id"])
-
-    def subscribe(self, customer: str, *prices_or_products: str, **fields: object) -> str:
-        """Subscribe a customer to prices, or to products by their first recurring price; return the subscription's id.
-
-        A product may be named as the catalogue does: `pro` for `prod_pro`. Other fields go into the request.
-
-        Raises:
-            LookupError: a name is neither a price nor a product with a recurring price.
-            ApiError: Stripe would refuse the request.
-
-        >>> with StripeEmulator(catalog={"products": {"pro": {"price": 2900}}}) as stripe:
-        ...     alice = stripe.customer()
-        ...     trial = stripe.subscribe(alice, "pro", trial_period_days=7)
-        ...     stripe.request("GET", f"/v1/subscriptions/{trial}")["status"]
-        'trialing'
-        """
-        items = [{"price": self._price(name)} for name in prices_or_products]
-        return str(self.request("POST", "/v1/subscriptions", customer=customer, items=items, **fields)["id"])
-
-    def cancel(self, subscription: str) -> None:
-        """Cancel a subscription now."""
-        self.request("DELETE", f"/v1/subscriptions/{subscription}")
-
-    def set_status(self, subscription: str, status: str) -> None:
-        """Put a subscription into a status that payments would lead to, such as `past_due`.
-
-        Raises:
-            ApiError: the status doesn't exist, or the subscription has ended.
-        """
-        self._open.desk.work(lambda call: subscriptions.set_status(call, subscription, status))
-
-    def entitlements(self, customer: str) -> tuple[str, ...]:
-        """List a customer's lookup keys, oldest first: what is true, for a test to compare with."""
-        held = self._open.desk.work(lambda call: call.tx.all("active_entitlement", parent=customer))
-        return tuple(entitlement["lookup_key"] for entitlement in held)
+    # Time
 
     def advance(self, *, seconds: int = 0, days: int = 0) -> int:
         """Move the clock ahead and let everything happen that falls due on the way; return the time.
@@ -305,52 +241,40 @@ class StripeEmulator:
         self._open.desk.pass_time()
         return now
 
-    def _price(self, name: str) -> str:
-        if self._get("price", name) is not None:
-            return name
-        product = self._product(name)
-        for price in self._open.desk.work(lambda call: call.tx.all("price", parent=product)):
-            if price["recurring"] and price["active"]:
-                return str(price["id"])
-        raise LookupError(f"{name!r} is neither a price nor a product with a recurring price")
+    # Connected accounts
 
-    def _product(self, name: str) -> str:
-        return name if self._get("product", name) is not None else f"prod_{name}"
+    def account(self, account: str) -> str:
+        """Connect an account, unless it is there already; return its secret key.
 
-    def _get(self, kind: str, object_id: str) -> Json | None:
-        return self._open.desk.work(lambda call: call.tx.get(kind, object_id))
-
-    # Webhooks
-
-    def webhook(self, url: str, events: Sequence[str] = ("*",)) -> str:
-        """Send events to a URL; return the signing secret. The same URL and events again give the same secret.
+        Objects and events of one account are invisible in another; the platform, which is the emulator's own account,
+        reaches a connected one by naming it in `Stripe-Account`.
 
         Raises:
-            ApiError: the URL is neither https nor http on this machine, or an event type doesn't exist.
+            ValueError: it is no account id.
 
         >>> with StripeEmulator() as stripe:
-        ...     stripe.webhook("https://example.com/hook", ["customer.created"]).startswith("whsec_")
-        True
+        ...     stripe.account("acct_team")
+        'sk_test_acct_team'
         """
-        for endpoint in self._open.desk.work(lambda call: call.tx.all("webhook_endpoint")):
-            if endpoint["url"] == url and endpoint["enabled_events"] == list(events):
-                return str(endpoint["secret"])
-        return str(self.request("POST", "/v1/webhook_endpoints", url=url, enabled_events=list(events))["secret"])
+        if not account.startswith("acct_"):
+            raise ValueError(f"{account!r} is no account id: one begins with acct_")
+        self._open.desk.work(lambda call: accounts.connect(call, account))
+        return key_of(account)
 
-    def roll_secret(self, endpoint: str, *, overlap: int = rotation.DAY) -> str:
-        """Give a webhook endpoint a new secret and return it; the old one signs too, for `overlap` seconds.
-
-        The endpoint may be named by its id, its URL or its secret.
-
-        Raises:
-            LookupError: there is no such endpoint.
+    def within(self, account: str) -> Shop:
+        """Give the shop of a connected account, which is connected if it wasn't.
 
         >>> with StripeEmulator() as stripe:
-        ...     old = stripe.webhook("https://example.com/hook")
-        ...     old != stripe.roll_secret(old)
-        True
+        ...     team = stripe.within("acct_team")
+        ...     team.customer("cus_1")
+        ...     stripe.request("GET", "/v1/customers")["data"]
+        'cus_1'
+        []
         """
-        return self._open.desk.work(lambda call: rotation.roll(call, endpoint, overlap))
+        self.account(account)
+        return Shop(self._desk, account)
+
+    # Webhooks on their way
 
     def deliveries(self) -> tuple[Delivery, ...]:
         """List every webhook delivery with its attempts, oldest first."""
@@ -407,7 +331,9 @@ class _Rooms:
         profile.strike_webhooks(webhook_fate)
         faults = (emulator.faults, self._fate)
         self.deliveries = Deliveries(store, emulator.clock, retries, (emulator.webhook_faults, webhook_fate))
-        self.desk = Desk(store, emulator.clock, ROUTES, LOADERS, settle, self.deliveries.wake, rules)
+        self.desk = Desk(
+            store, emulator.clock, ROUTES, LOADERS, settle, self.deliveries.wake, rules, lambda: emulator.url
+        )
         past = Past(store, lambda: any(fault.kind == "lag" for each in faults for fault in each.listed()))
         self.front = Front(self.desk, journal, faults, past, Gauge(profile.limits))
 

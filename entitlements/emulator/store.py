@@ -130,6 +130,11 @@ class Transaction:
         )
         return body
 
+    def place(self, kind: str, object_id: str, clock: str) -> None:
+        """Let an object live in a test clock's time."""
+        query = "UPDATE objects SET clock = ? WHERE kind = ? AND id = ? AND account = ?"
+        self.sql(query, (clock, kind, object_id, self.account))
+
     def drop(self, kind: str, object_id: str) -> None:
         """Forget an object."""
         self.sql("DELETE FROM objects WHERE kind = ? AND id = ? AND account = ?", (kind, object_id, self.account))
@@ -166,7 +171,7 @@ class Transaction:
         return (page[::-1] if backwards else page), len(found) > limit
 
     def due(self, now: int, clock: str | None = None) -> Due | None:
-        """Find what time changes next, in any account, if its moment has come by the emulator's time or a test clock's."""
+        """Find what time changes next, in any account, if its moment has come: by our own time, or a test clock's."""
         query = (
             "SELECT account, kind, id, due FROM objects WHERE due IS NOT NULL AND clock IS ? AND due <= ? "
             "ORDER BY due, seq LIMIT 1"

@@ -125,7 +125,7 @@ class Desk:
     def work(self, job: Callable[[Call], _T], origin: Origin | None = None, account: str = DEFAULT_ACCOUNT) -> _T:
         """Run a job in a transaction of its own, then tell of it."""
         with self.store.transaction(account) as tx:
-            result = job(Call(tx, self.clock.now(), self.rules, origin or Origin(), base=self.base()))
+            result = job(Call(tx, self.clock.now(), self.rules, origin or Origin(), base=self.base))
             wrote = tx.wrote
         if wrote:
             self.committed()

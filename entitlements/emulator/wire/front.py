@@ -112,7 +112,8 @@ class Front:
     def _read(self, http: Http) -> Ask:
         key = presented(http.headers.get("authorization", ""))
         check_key(key)
-        account = self._desk.account(key, http.headers.get("stripe-account"))
+        wanted = http.headers.get("stripe-account") or http.headers.get("stripe-context")
+        account = self._desk.account(key, wanted)
         return Ask(http.method, http.path, _form(http), http.idempotency_key, http.id, account=account)
 
     def _lag(self, http: Http) -> Fault | None:

@@ -48,7 +48,7 @@ class Call:
     params: Json = field(default_factory=dict[str, Any])
     named: str | None = None  # an id chosen by code in this process, so that a demo can speak of cus_alice
     clock: str | None = None  # the test clock whose time `now` is; none for the emulator's own
-    base: str = ""  # the address this is served at, for objects that hold a URL
+    base: Callable[[], str] = str  # the address this is served at, for objects that hold a URL
 
     def on_its_own(self) -> Call:
         """Name nobody as the cause: Stripe does so for summaries, even when a request caused them."""

@@ -39,9 +39,9 @@ class Upload:
 
 
 def parse_upload(content_type: str, body: bytes) -> Json:
-    """Decode a multipart form; its files stand among its parameters as `Upload`.
+    r"""Decode a multipart form; its files stand among its parameters as `Upload`.
 
-    >>> form = b'--x\\r\\nContent-Disposition: form-data; name="purpose"\\r\\n\\r\\npci_document\\r\\n--x--\\r\\n'
+    >>> form = b'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\npci_document\r\n--x--\r\n'
     >>> parse_upload("multipart/form-data; boundary=x", form)
     {'purpose': 'pci_document'}
     """
