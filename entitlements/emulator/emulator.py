@@ -6,24 +6,20 @@ from typing import TYPE_CHECKING
 
 from entitlements.emulator import catalog as catalogs
 from entitlements.emulator.clock import Clock
-from entitlements.emulator.deliveries import RETRIES, Deliveries, Delivery
+from entitlements.emulator.deliveries import RETRIES, Delivery
 from entitlements.emulator.faults import Faults
 from entitlements.emulator.in_process import Passage
 from entitlements.emulator.journal import Journal, Served
-from entitlements.emulator.lag import Past
 from entitlements.emulator.lifecycle import Rules
-from entitlements.emulator.limits import Gauge
 from entitlements.emulator.profile import named
-from entitlements.emulator.resources import LOADERS, ROUTES, accounts
-from entitlements.emulator.resources.renewals import settle
+from entitlements.emulator.resources import accounts
+from entitlements.emulator.rooms import Rooms
 from entitlements.emulator.server import HOST, Server, bind
 from entitlements.emulator.shop import Shop
 from entitlements.emulator.store import DEFAULT_ACCOUNT, Store
 from entitlements.emulator.webhook_faults import WebhookFaults
 from entitlements.emulator.wire.app import application
 from entitlements.emulator.wire.auth import is_live, key_of
-from entitlements.emulator.wire.desk import Desk
-from entitlements.emulator.wire.front import Front
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +107,7 @@ class StripeEmulator(Shop):
         self._rules = rules or Rules()
         self._retries = retries
         self._journal = Journal()
-        self._rooms: _Rooms | None = None
+        self._rooms: Rooms | None = None
         self._server: Server | None = None
 
     # Its life
@@ -120,7 +116,7 @@ class StripeEmulator(Shop):
         """Open the store, make the catalogue, and serve; return once requests are accepted."""
         if self._rooms is not None:
             return self
-        rooms = _Rooms(self, Store(self._db), self._rules, self._retries, self._profile, self._journal)
+        rooms = Rooms(self, Store(self._db), self._rules, self._retries, self._profile, self._journal)
         try:
             if self._catalog is not None:
                 catalogs.apply(self._catalog, rooms.desk)
@@ -161,7 +157,7 @@ class StripeEmulator(Shop):
         if not self._passage.is_open:
             self._serve(self._open)
 
-    def _serve(self, rooms: _Rooms) -> None:
+    def _serve(self, rooms: Rooms) -> None:
         if self._with_port:
             listener = bind(self._port)
             self._port = listener.getsockname()[1]
@@ -187,7 +183,7 @@ class StripeEmulator(Shop):
         return f"http://{HOST}:{self._port}"
 
     @property
-    def _open(self) -> _Rooms:
+    def _open(self) -> Rooms:
         if self._rooms is None:
             raise RuntimeError("the emulator isn't running; call start() or use it in a `with` block")
         return self._rooms
@@ -301,43 +297,13 @@ class StripeEmulator(Shop):
         return self._journal.count(method, path)
 
     def reset(self) -> None:
-        """Forget everything but the catalogue: objects, events, webhooks, faults and the list of requests."""
+        """Be as at the start: nothing but the catalogue, the clock back, no fault, the list of requests empty."""
         self.faults.clear()
         self.webhook_faults.clear()
+        self.clock.reset()
         rooms = self._open
-        rooms.deliveries.stop()
-        rooms.store.clear()
+        rooms.clear()
         if self._catalog is not None:
             catalogs.apply(self._catalog, rooms.desk)
         rooms.deliveries.start()
         self._journal.clear()
-
-
-class _Rooms:
-    """What is open while the emulator runs."""
-
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts of the house
-        self,
-        emulator: StripeEmulator,
-        store: Store,
-        rules: Rules,
-        retries: Sequence[float],
-        profile: Profile,
-        journal: Journal,
-    ) -> None:
-        self.store = store
-        self._fate, webhook_fate = Faults(), WebhookFaults()  # what the profile brings, beside what is set by hand
-        profile.strike(self._fate)
-        profile.strike_webhooks(webhook_fate)
-        faults = (emulator.faults, self._fate)
-        self.deliveries = Deliveries(store, emulator.clock, retries, (emulator.webhook_faults, webhook_fate))
-        self.desk = Desk(
-            store, emulator.clock, ROUTES, LOADERS, settle, self.deliveries.wake, rules, lambda: emulator.url
-        )
-        past = Past(store, lambda: any(fault.kind == "lag" for each in faults for fault in each.listed()))
-        self.front = Front(self.desk, journal, faults, past, Gauge(profile.limits))
-
-    def close(self) -> None:
-        self._fate.clear()
-        self.deliveries.stop()
-        self.store.close()

@@ -65,6 +65,7 @@ class Past:
     """Show lists as they were; `wanted` says whether any lag is asked for, and so whether to remember."""
 
     def __init__(self, store: Store, wanted: Callable[[], bool]) -> None:
+        self._store = store
         store.teach("lagging", wanted)
         with store.transaction() as tx:
             self._columns = [str(row[1]) for row in tx.sql("PRAGMA table_info(objects)")]
@@ -78,6 +79,11 @@ class Past:
             }
             for statement in (_TABLE, *_TRIGGERS):
                 tx.sql(statement.format(**names))
+
+    def clear(self) -> None:
+        """Forget every change."""
+        with self._store.transaction() as tx:
+            tx.sql("DELETE FROM recent")
 
     def seen_by(self, ask: Ask, lag: Fault | None) -> Callable[[Transaction], AbstractContextManager[None]] | None:
         """Give what the answer to a question is to be worked out within: a customer's past, None for the present."""

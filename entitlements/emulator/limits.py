@@ -91,6 +91,11 @@ class Gauge:
                 return "resource-specific"
         return None
 
+    def clear(self) -> None:
+        """Begin to count anew."""
+        with self._guard:
+            self._buckets.clear()
+
     def _operation(self, account: str, route: Route) -> tuple[tuple[str, ...], int]:
         limits = self._limits or Limits()
         if route.path.startswith("/v1/files"):

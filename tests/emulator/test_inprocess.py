@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 
@@ -12,7 +16,8 @@ import pytest
 import requests
 import stripe
 
-from entitlements.emulator import StripeEmulator
+from entitlements import emulator as emulator_package
+from entitlements.emulator import Limits, Profile, StripeEmulator
 
 SHOP = {"features": {"exports": "Data exports"}, "products": {"pro": {"features": ["exports"], "price": 2900}}}
 LIST = "/v1/entitlements/active_entitlements"
@@ -235,11 +240,60 @@ def test_a_body_that_must_be_read_first_is_told(emulator, session):
         session.post(f"{emulator.url}/v1/customers", data=iter([b"name=a"]))
 
 
-def test_a_fixture_may_share_one_emulator_between_tests(emulator, client):
-    """`reset` gives the next test an emulator as it was started, to the clients made before."""
+def test_reset_gives_the_next_test_an_emulator_as_at_the_start(emulator, client):
+    """Objects, faults, time, journal and webhooks are forgotten, also for clients made before; the catalogue stays."""
+    started = emulator.clock.now()
     client.customers.create()
     emulator.faults.status(500)
+    emulator.webhook_faults.drop()
+    emulator.advance(days=400)
     emulator.reset()
+    assert (emulator.count(), emulator.deliveries(), emulator.faults.listed(), emulator.webhook_faults.listed()) == (
+        0,
+        (),
+        (),
+        (),
+    )
     assert client.customers.list().data == []
     assert [one.lookup_key for one in client.entitlements.features.list().data] == ["exports"]
-    assert emulator.count() == 2
+    assert emulator.clock.now() - started < 60
+
+
+def test_reset_starts_a_profile_anew():
+    """Buckets are full again, the dice fall as at first, and no lag remembers the world before."""
+    with StripeEmulator(
+        catalog=SHOP, profile=Profile(limits=Limits(account=30), mischief=0.02, lag=60, seed=1), serve=False
+    ) as emulator:
+        session = requests.Session()
+        session.mount(emulator.url, emulator.adapter())
+        session.auth = ("sk_test_123", "")
+
+        def day():
+            emulator.subscribe(emulator.customer("cus_alice"), "pro")
+            path = f"{emulator.url}{LIST}?customer=cus_alice"
+            return [_fate(lambda: session.get(path)) for _ in range(30)]
+
+        first = day()
+        emulator.reset()
+        assert day() == first
+        assert len(set(first)) > 1
+
+
+def _fate(ask):
+    try:
+        answer = ask()
+        return answer.status_code, len(answer.json().get("data", ()))
+    except requests.RequestException as error:
+        return type(error).__name__
+
+
+def test_the_recipe_for_pytest_works_as_it_is_written(tmp_path):
+    """Fixtures and test of the package's docstring run, warnings as errors, and no state passes between tests."""
+    blocks = re.findall(r"(?:^(?:    .*)?\n)+", emulator_package.__doc__, re.MULTILINE)
+    conftest, test = (textwrap.dedent(block) for block in blocks if block.strip())
+    again = test.replace("test_a_purchase", "test_again_a_purchase")
+    (tmp_path / "conftest.py").write_text(conftest, "utf-8")
+    (tmp_path / "test_recipe.py").write_text(f"import pytest\nimport stripe\n\n{test}\n\n{again}", "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "2 passed" in ran.stdout, ran.stdout
