@@ -54,7 +54,7 @@ END""",
 )
 _STILL = """
 SELECT number, sent IS NULL AND EXISTS (SELECT 1 FROM deliveries WHERE event = recent.event AND state = 'pending')
-FROM recent WHERE customer = :customer AND (
+FROM recent WHERE customer = :customer AND was_account = :account AND (
   sent IS NULL AND EXISTS (SELECT 1 FROM deliveries WHERE event = recent.event AND state = 'pending')
   OR seen < :requests OR {now} - coalesce(sent, at) < :seconds)
 ORDER BY number
@@ -109,8 +109,9 @@ class Past:
     def _undo(self, tx: Transaction, customer: str, since: int) -> None:
         saved, names = ", ".join(f"was_{name}" for name in self._columns), ", ".join(self._columns)
         changes = tx.sql(
-            "SELECT gained, was_seq, number FROM recent WHERE customer = ? AND number >= ? ORDER BY number DESC",
-            (customer, since),
+            "SELECT gained, was_seq, number FROM recent WHERE customer = ? AND was_account = ? AND number >= ? "
+            "ORDER BY number DESC",
+            (customer, tx.account, since),
         ).fetchall()
         for gained, seq, number in changes:
             if gained:
@@ -130,7 +131,7 @@ def _customer(ask: Ask) -> str | None:
 
 def _first_unseen(tx: Transaction, customer: str, lag: Fault) -> int | None:
     """Find the oldest change that is still to be kept from a customer's lists, and count this look at it."""
-    bounds = {"customer": customer, "requests": lag.requests, "seconds": lag.seconds}
+    bounds = {"customer": customer, "account": tx.account, "requests": lag.requests, "seconds": lag.seconds}
     still = tx.sql(_STILL.format(now=_NOW), bounds).fetchall()
     looked_at = [(number,) for number, unsent in still if not unsent]
     for number in looked_at:

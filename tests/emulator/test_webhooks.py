@@ -230,7 +230,7 @@ PURCHASE = ["customer.created", "customer.subscription.created", "entitlements.a
 
 
 def test_a_disabled_endpoint_is_left_alone_until_it_is_enabled_again(client):
-    """Disabling stops what is to be tried again; enabled again, it goes on where it stood."""
+    """Disabling stops what is still to be sent; enabled again, it goes on where it stood."""
     with Receiver(500) as receiver, StripeEmulator(retries=(0.05,) * 40) as emulator:
         secret = emulator.webhook(receiver.url)
         endpoint = emulator.request("GET", "/v1/webhook_endpoints")["data"][0]["id"]
@@ -317,6 +317,9 @@ def test_webhooks_may_come_in_another_order(emulator, receiver):
     emulator.webhook_faults.reorder(window=3, patience=0.1)
     emulator.subscribe(emulator.customer(), "pro")
     assert types(receiver, 3) == PURCHASE[::-1]
+    assert emulator.delivered()
+    by_attempt = sorted(emulator.deliveries(), key=lambda delivery: delivery.attempts[0].number)
+    assert [delivery.type for delivery in by_attempt] == PURCHASE[::-1]
     emulator.customer("cus_1")
     emulator.customer("cus_2")
     ids = [json.loads(one.body)["data"]["object"]["id"] for one in receiver.wait_for(5)[3:]]

@@ -45,7 +45,7 @@ class Front:
         self._faults = faults
         self._past = past
         self._gauge = gauge
-        self._in_flight: set[tuple[str, str]] = set()
+        self._in_flight: set[tuple[str, str, str]] = set()
         self._guard = threading.Lock()
 
     def serve(self, http: Http) -> Steps:
@@ -53,15 +53,15 @@ class Front:
         self._journal.note(http.method, http.path, http.query, http.id)
         if http.method != "POST" or http.idempotency_key is None:
             return (yield from self._admit(http))
-        claim = (http.path, http.idempotency_key)
+        claim = (self._named(http), http.path, http.idempotency_key)
         if not self._claimed(claim):
-            return _reply(Answer.refusing(_in_use(claim[1])), http)
+            return _reply(Answer.refusing(_in_use(http.idempotency_key)), http)
         try:
             return (yield from self._admit(http))
         finally:
             self._in_flight.discard(claim)
 
-    def _claimed(self, claim: tuple[str, str]) -> bool:
+    def _claimed(self, claim: tuple[str, str, str]) -> bool:
         with self._guard:
             free = claim not in self._in_flight
             self._in_flight.add(claim)
@@ -69,7 +69,7 @@ class Front:
 
     def _admit(self, http: Http) -> Steps:
         route = self._desk.route(http.method, http.path)
-        reason = self._gauge.exceeded(http.headers.get("stripe-account", ""), route, _with_quantity(http))
+        reason = self._gauge.exceeded(self._named(http), route, _with_quantity(http))
         if reason is not None:
             return _reply(spoil.rate_limited(reason), http)
         fault = self._striking(http, lists=route is not None and "limit" in route.params)
@@ -110,11 +110,20 @@ class Front:
             return Answer.refusing(ApiError(_SERVER_ERROR, message, kind="api_error"))
 
     def _read(self, http: Http) -> Ask:
-        key = presented(http.headers.get("authorization", ""))
-        check_key(key)
-        wanted = http.headers.get("stripe-account") or http.headers.get("stripe-context")
-        account = self._desk.account(key, wanted)
+        check_key(_key(http))
+        account = self._account(http)
         return Ask(http.method, http.path, _form(http), http.idempotency_key, http.id, account=account)
+
+    def _account(self, http: Http) -> str:
+        wanted = http.headers.get("stripe-account") or http.headers.get("stripe-context")
+        return self._desk.account(_key(http), wanted)
+
+    def _named(self, http: Http) -> str:
+        """Name the account a request counts for; those that are refused count together."""
+        try:
+            return self._account(http)
+        except ApiError:
+            return ""
 
     def _lag(self, http: Http) -> Fault | None:
         found = (faults.lagging(http.method, http.path) for faults in self._faults)
@@ -122,6 +131,10 @@ class Front:
 
 
 _NOTHING = Reply(_SERVER_ERROR, {}, b"")  # what nobody gets to see: its connection is reset
+
+
+def _key(http: Http) -> str:
+    return presented(http.headers.get("authorization", ""))
 
 
 def _form(http: Http) -> Json:
