@@ -55,7 +55,7 @@ BANK = [
     Bug(
         "a raise copies one token (rule 3)",
         "entitlements.cache.fences",
-        "bits = int.from_bytes(self._entropy(4), \"little\")",
+        'bits = int.from_bytes(self._entropy(4), "little")',
         "bits = 0x41414141",
         "tests/test_races.py",
     ),

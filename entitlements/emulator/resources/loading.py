@@ -45,9 +45,9 @@ def _load(call: Call, body: Json) -> None:
 
 
 def _load_list(call: Call, body: Json) -> None:
-    """Take in a list; of some objects only its url tells whose they are."""
+    """Take in a list, which has the newest first; of some objects only its url tells whose they are."""
     parts = str(body.get("url", "")).split("/")
-    for part in cast("list[Json]", body.get("data", [])):
+    for part in cast("list[Json]", body.get("data", []))[::-1]:
         match part.get("object"), parts:
             case "product_feature", ["", "v1", "products", product, "features"]:
                 _keep_product_feature(call, part, product)
@@ -126,6 +126,9 @@ def _keep_entitlement(call: Call, body: Json, customer: str) -> None:
     if isinstance(feature, dict):
         _keep_feature(call, cast("Json", feature))
     body = {**body, "feature": _there(call, "feature", _id(feature))}
+    for held in call.tx.all("active_entitlement", parent=customer):
+        if held["feature"] == body["feature"]:
+            call.tx.drop("active_entitlement", held["id"])
     _keep(call, "active_entitlement", body, _there(call, "customer", customer))
 
 

@@ -56,7 +56,7 @@ def parse_upload(content_type: str, body: bytes) -> Json:
         files[_text(file.field_name)] = Upload.of(_text(file.file_name), file.file_object.read())
         file.close()
 
-    headers = {"Content-Type": content_type.encode("latin-1"), "Content-Length": str(len(body)).encode()}
+    headers = {"Content-Type": content_type.encode("latin-1", "replace"), "Content-Length": str(len(body)).encode()}
     try:
         parse_form(headers, BytesIO(body), on_field, on_file)
     except (FormParserError, ValueError) as error:
