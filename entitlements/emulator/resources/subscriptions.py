@@ -10,15 +10,12 @@ from entitlements.emulator.resources import active_entitlements, prices, subscri
 from entitlements.emulator.resources.subscription_fields import (
     CANCEL,
     CREATE,
-    LIST,
     UPDATE,
     blank,
     cancellation,
     trial,
 )
-from entitlements.emulator.store import Filter
 from entitlements.emulator.wire.errors import invalid, missing_parameter, no_such
-from entitlements.emulator.wire.lists import bounds, page
 from entitlements.emulator.wire.params import given, merged
 from entitlements.emulator.wire.routes import Call, Route
 
@@ -261,43 +258,11 @@ def catalog_changed(call: Call, product: str) -> None:
         items = subscription_items.of(call.tx, subscription["id"])
         if product in (prices.load(call.tx, item["price"])["product"] for item in items):
             subscription_items.refresh_features(call, subscription)
-            active_entitlements.refresh(call, subscription["customer"])
-
-
-def list_subscriptions(call: Call) -> Json:
-    filters = [*bounds("created", call.params.get("created")), *_of_status(call.params.get("status"))]
-    if "test_clock" in call.params or "customer" not in call.params:
-        filters.append(Filter("clock IS ?", (call.params.get("test_clock"),)))
-    if "customer" in call.params:
-        if call.tx.get("customer", call.params["customer"]) is None:
-            raise no_such("customer", call.params["customer"], "customer")
-        filters.append(Filter("parent = ?", (call.params["customer"],)))
-    if "collection_method" in call.params:
-        filters.append(Filter.field("collection_method", call.params["collection_method"]))
-    if "price" in call.params:
-        prices.load(call.tx, call.params["price"], "price")
-        filters.append(_with_price(call.params["price"]))
-    return page(call, _KIND, _KIND, lambda body: rendered(call.tx, body), filters)
-
-
-def _of_status(status: str | None) -> list[Filter]:
-    if status == "all":
-        return []
-    if status == "ended":
-        return [Filter("json_extract(body, '$.status') IN ('canceled', 'incomplete_expired')")]
-    return [
-        Filter("json_extract(body, '$.status') != 'canceled'") if status is None else Filter.field("status", status)
-    ]
-
-
-def _with_price(price: str) -> Filter:
-    items = "SELECT parent FROM objects WHERE kind = 'subscription_item' AND json_extract(body, '$.price') = ?"
-    return Filter(f"id IN ({items})", (price,))
+            active_entitlements.refresh(call.under(subscription["test_clock"]), subscription["customer"])
 
 
 ROUTES = (
     Route("POST", "/v1/subscriptions", create, CREATE),
-    Route("GET", "/v1/subscriptions", list_subscriptions, LIST),
     Route("GET", "/v1/subscriptions/{subscription}", retrieve),
     Route("POST", "/v1/subscriptions/{subscription}", update, UPDATE),
     Route("DELETE", "/v1/subscriptions/{subscription}", cancel, CANCEL),
