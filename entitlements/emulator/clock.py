@@ -34,6 +34,10 @@ class Clock:
         self._ahead += step
         return self.now()
 
+    def reset(self) -> None:
+        """Take back every advance, for a world that begins anew."""
+        self._ahead = 0
+
 
 if hasattr(time, "clock_gettime"):  # a test that freezes time must not freeze retries and waits
 

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from entitlements.emulator.clock import steady
-from entitlements.emulator.events import API_VERSION
-from entitlements.emulator.signing import signature
+from entitlements.emulator.events import as_sent
+from entitlements.emulator.lane import Lane
+from entitlements.emulator.post import Attempt, Job
+from entitlements.emulator.rotation import in_force
+from entitlements.emulator.webhook_faults import Parcel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from entitlements.emulator.clock import Clock
-    from entitlements.emulator.store import Json, Store
+    from entitlements.emulator.lane import Queue
+    from entitlements.emulator.store import Json, Store, Transaction
+    from entitlements.emulator.webhook_faults import WebhookFault, WebhookFaults
 
 __all__ = ["RETRIES", "Attempt", "Deliveries", "Delivery"]
 
 # Stripe's sandbox tries three times over hours, by a table it doesn't publish; a local receiver is back sooner.
 RETRIES = (0.2, 1.0, 5.0, 30.0, 300.0)
 
-_TIMEOUT = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One POST to an endpoint: when, and what came back (a status, or an error in words)."""
-
-    at: int
-    status: int | None
-    error: str | None = None
-
-    @property
-    def succeeded(self) -> bool:
-        """Say whether the endpoint took the event; a redirect doesn't count."""
-        return self.status is not None and http.HTTPStatus.OK <= self.status < http.HTTPStatus.MULTIPLE_CHOICES
+_PENDING = (
+    "SELECT d.seq FROM deliveries d JOIN objects w ON w.kind = 'webhook_endpoint' AND w.id = d.endpoint "
+    "WHERE d.endpoint = ? AND d.state = 'pending' AND json_extract(w.body, '$.status') = 'enabled' ORDER BY d.seq"
+)
+_JOB = (
+    "SELECT e.body, w.body, w.account, (SELECT count(*) FROM attempts WHERE delivery = d.seq) FROM deliveries d "
+    "JOIN objects e ON e.kind = 'event' AND e.id = d.event "
+    "JOIN objects w ON w.kind = 'webhook_endpoint' AND w.id = d.endpoint WHERE d.seq = ?"
+)
+_UNTRIED = (
+    "SELECT d.seq, d.event, json_extract(e.body, '$.type'), json_extract(w.body, '$.url') FROM deliveries d "
+    "JOIN objects e ON e.kind = 'event' AND e.id = d.event "
+    "JOIN objects w ON w.kind = 'webhook_endpoint' AND w.id = d.endpoint "
+    "WHERE d.endpoint = ? AND d.state = 'pending' AND d.seq > ? "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE delivery = d.seq) ORDER BY d.seq"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,10 @@ class Delivery:
     """One event on its way to one endpoint.
 
     Attributes:
-        state: `pending`, `succeeded`, `failed` (every try used up) or `dropped` (the endpoint was deleted).
+        state: `pending`, `succeeded`, `failed` (every try used up) or `dropped` (by a fault, or because the endpoint
+            was deleted).
+        faults: the kinds of faults that struck it: `hold`, `delay`, `duplicate`, `reorder`, `drop`.
+        number: its place among all deliveries.
     """
 
     event: str
@@ -54,28 +61,27 @@ class Delivery:
     endpoint: str
     state: str
     attempts: tuple[Attempt, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    number: int
-    tries: int
-    url: str
-    secret: str
-    payload: bytes
+    faults: tuple[str, ...] = ()
+    number: int = 0
 
 
 class Deliveries:
     """Send what is in the outbox, as soon as it is committed, until `stop`."""
 
-    def __init__(self, store: Store, clock: Clock, retries: Sequence[float] = RETRIES) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, retries: Sequence[float] = RETRIES, faults: Sequence[WebhookFaults] = ()
+    ) -> None:
         self._store = store
         self._clock = clock
         self._retries = tuple(retries)
-        self._lanes: dict[str, _Lane] = {}
+        self._faults = faults
+        self._struck: dict[int, tuple[str, ...]] = {}
+        self._lanes: dict[str, Lane] = {}
         self._running = False
         self._guard = threading.Lock()
         self.changed = threading.Condition()
+        for each in faults:
+            each.listen(self.wake)
 
     def start(self) -> None:
         """Begin sending, what an earlier run left unsent first."""
@@ -83,12 +89,12 @@ class Deliveries:
         self.wake()
 
     def wake(self) -> None:
-        """Look at the outbox now: something was committed."""
+        """Look at the outbox now: something was committed, or let go."""
         with self._guard:
             if not self._running:
                 return
             for endpoint in self._waiting() - self._lanes.keys():
-                self._lanes[endpoint] = _Lane(self, endpoint)
+                self._lanes[endpoint] = Lane(self, endpoint)
                 self._lanes[endpoint].start()
             lanes = list(self._lanes.values())
         for lane in lanes:
@@ -110,11 +116,12 @@ class Deliveries:
         )
         attempts: dict[int, list[Attempt]] = {}
         with self._store.transaction() as tx:
-            for number, at, status, error in tx.sql("SELECT delivery, at, status, error FROM attempts ORDER BY seq"):
-                attempts.setdefault(number, []).append(Attempt(at, status, error))
+            tried = tx.sql("SELECT delivery, at, status, error, seq FROM attempts ORDER BY seq")
+            for number, at, status, error, seq in tried:
+                attempts.setdefault(number, []).append(Attempt(at, status, error, seq))
             return tuple(
-                Delivery(event, kind, endpoint, state, tuple(attempts.get(number, ())))
-                for number, event, kind, endpoint, state in tx.sql(query)
+                Delivery(event, kind, endpoint, state, tuple(attempts.get(n, ())), self._struck.get(n, ()), n)
+                for n, event, kind, endpoint, state in tx.sql(query)
             )
 
     def pending(self) -> int:
@@ -131,23 +138,49 @@ class Deliveries:
                     return False
         return True
 
-    def next_job(self, endpoint: str, held_back: dict[int, float]) -> _Job | None:
-        """Fetch the oldest delivery to an enabled endpoint that isn't waiting for its next try."""
-        query = (
-            "SELECT d.seq, e.body, w.body, (SELECT count(*) FROM attempts WHERE delivery = d.seq) FROM deliveries d "
-            "JOIN objects e ON e.kind = 'event' AND e.id = d.event "
-            "JOIN objects w ON w.kind = 'webhook_endpoint' AND w.id = d.endpoint "
-            "WHERE d.endpoint = ? AND d.state = 'pending' AND json_extract(w.body, '$.status') = 'enabled' "
-            "ORDER BY d.seq"
-        )
-        now = steady()
+    def next_job(self, endpoint: str, queue: Queue) -> Job | None:
+        """Fetch what is to be delivered next to an enabled endpoint, once the fate of what is new is decided."""
         with self._store.transaction() as tx:
-            for number, event, receiver, tries in tx.sql(query, (endpoint,)):
-                if held_back.get(number, 0.0) <= now:
-                    return _job(number, tries, json.loads(event), json.loads(receiver))
-        return None
+            dropped = self._decide(tx, endpoint, queue)
+            number = queue.choose((number for (number,) in tx.sql(_PENDING, (endpoint,))), steady())
+            job = None if number is None else self._job(tx, number)
+        if dropped:
+            self._tell()
+        return job
 
-    def record(self, job: _Job, attempt: Attempt) -> float | None:
+    def _decide(self, tx: Transaction, endpoint: str, queue: Queue) -> bool:
+        """Decide what becomes of deliveries not tried yet; say whether any was dropped."""
+        if not any(each.listed() for each in self._faults):
+            return False
+        dropped = False
+        for number, event, kind, url in tx.sql(_UNTRIED, (endpoint, queue.planned)).fetchall():
+            faults = self._striking(Parcel(kind, endpoint, url))
+            if any(fault.kind == "drop" for fault in faults):
+                tx.sql("UPDATE deliveries SET state = 'dropped' WHERE seq = ?", (number,))
+                self._struck[number] = tuple(fault.kind for fault in faults)
+                dropped = True
+                continue
+            for each in (number, *self._copied(tx, event, endpoint, sum(fault.copies for fault in faults))):
+                self._struck[each] = tuple(fault.kind for fault in faults)
+                queue.plan(each, faults, steady())
+        queue.planned = int(tx.sql("SELECT coalesce(max(seq), 0) FROM deliveries").fetchone()[0])
+        return dropped
+
+    def _striking(self, parcel: Parcel) -> tuple[WebhookFault, ...]:
+        return tuple(fault for each in self._faults for fault in each.striking(parcel))
+
+    def _copied(self, tx: Transaction, event: str, endpoint: str, copies: int) -> list[int]:
+        insert = "INSERT INTO deliveries (event, endpoint) VALUES (?, ?) RETURNING seq"
+        return [int(tx.sql(insert, (event, endpoint)).fetchone()[0]) for _ in range(copies)]
+
+    def _job(self, tx: Transaction, number: int) -> Job:
+        event, receiver, account, tries = tx.sql(_JOB, (number,)).fetchone()
+        endpoint: Json = json.loads(receiver)
+        payload = as_sent(json.loads(event), endpoint)
+        secrets = in_force(tx.of(account), endpoint, self.now())
+        return Job(number, tries, endpoint["url"], secrets, json.dumps(payload, indent=2).encode())
+
+    def record(self, job: Job, attempt: Attempt) -> float | None:
         """Keep what came of an attempt; give the seconds to the next, if there is to be one."""
         delay = None if attempt.succeeded or job.tries >= len(self._retries) else self._retries[job.tries]
         state = "succeeded" if attempt.succeeded else "failed" if delay is None else "pending"
@@ -157,9 +190,12 @@ class Deliveries:
                 (job.number, attempt.at, attempt.status, attempt.error),
             )
             tx.sql("UPDATE deliveries SET state = ? WHERE seq = ? AND state = 'pending'", (state, job.number))
+        self._tell()
+        return delay
+
+    def _tell(self) -> None:
         with self.changed:
             self.changed.notify_all()
-        return delay
 
     def now(self) -> int:
         """Read the emulator's time."""
@@ -170,88 +206,3 @@ class Deliveries:
             return {
                 endpoint for (endpoint,) in tx.sql("SELECT DISTINCT endpoint FROM deliveries WHERE state = 'pending'")
             }
-
-
-def _job(number: int, tries: int, event: Json, endpoint: Json) -> _Job:
-    payload = {**event, "api_version": endpoint["api_version"] or API_VERSION}
-    return _Job(number, tries, endpoint["url"], endpoint["secret"], json.dumps(payload, indent=2).encode())
-
-
-class _Lane(threading.Thread):
-    """The deliveries to one endpoint: a slow or broken receiver holds up nobody else."""
-
-    def __init__(self, deliveries: Deliveries, endpoint: str) -> None:
-        super().__init__(name=f"stripe-emulator-webhooks-{endpoint}", daemon=True)
-        self._deliveries = deliveries
-        self._endpoint = endpoint
-        self._held_back: dict[int, float] = {}  # until when a refused delivery waits, in steady seconds
-        self._news = threading.Event()
-        self._stopping = False
-        self._connection: http.client.HTTPConnection | None = None
-
-    def wake(self) -> None:
-        self._news.set()
-
-    def stop(self) -> None:
-        self._stopping = True
-        self._news.set()
-        connection = self._connection
-        if connection is not None and connection.sock is not None:
-            _cut(connection)
-        self.join(_TIMEOUT)
-
-    def run(self) -> None:
-        while not self._stopping:
-            self._news.clear()
-            now = steady()
-            self._held_back = {number: until for number, until in self._held_back.items() if until > now}
-            while not self._stopping and (job := self._deliveries.next_job(self._endpoint, self._held_back)):
-                self._deliver(job)
-            self._news.wait(self._patience())
-
-    def _patience(self) -> float | None:
-        return max(0.0, min(self._held_back.values()) - steady()) if self._held_back else None
-
-    def _deliver(self, job: _Job) -> None:
-        attempt = self._attempt(job)
-        if self._stopping and attempt.status is None:
-            return  # cut off by us: not the receiver's failure
-        delay = self._deliveries.record(job, attempt)
-        if delay is not None:
-            self._held_back[job.number] = steady() + delay
-
-    def _attempt(self, job: _Job) -> Attempt:
-        at = self._deliveries.now()
-        parts = urlsplit(job.url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
-        try:
-            if self._stopping:
-                return Attempt(at, None, "the emulator is stopping")
-            self._connection.request("POST", _target(job.url), job.payload, _headers(job, at))
-            return Attempt(at, self._connection.getresponse().status)
-        except (OSError, http.client.HTTPException) as error:
-            return Attempt(at, None, f"{type(error).__name__}: {error}")
-        finally:
-            self._connection.close()
-
-
-def _target(url: str) -> str:
-    parts = urlsplit(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _headers(job: _Job, at: int) -> dict[str, str]:
-    return {
-        "Connection": "close",
-        "Content-Type": "application/json; charset=utf-8",
-        "Stripe-Signature": signature(job.payload, job.secret, at),
-        "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-    }
-
-
-def _cut(connection: http.client.HTTPConnection) -> None:
-    try:
-        connection.sock.shutdown(2)
-    except OSError:
-        return  # it ended by itself

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 from entitlements.emulator import catalog as catalogs
 from entitlements.emulator.clock import Clock
-from entitlements.emulator.deliveries import RETRIES, Deliveries, Delivery
+from entitlements.emulator.deliveries import RETRIES, Delivery
 from entitlements.emulator.faults import Faults
+from entitlements.emulator.in_process import Passage
 from entitlements.emulator.journal import Journal, Served
 from entitlements.emulator.lifecycle import Rules
-from entitlements.emulator.resources import LOADERS, ROUTES, subscriptions
-from entitlements.emulator.resources.renewals import settle
+from entitlements.emulator.profile import named
+from entitlements.emulator.resources import accounts
+from entitlements.emulator.rooms import Rooms
 from entitlements.emulator.server import HOST, Server, bind
-from entitlements.emulator.store import Store
+from entitlements.emulator.shop import Shop
+from entitlements.emulator.store import DEFAULT_ACCOUNT, Store
+from entitlements.emulator.webhook_faults import WebhookFaults
 from entitlements.emulator.wire.app import application
-from entitlements.emulator.wire.auth import is_live
-from entitlements.emulator.wire.desk import Desk
+from entitlements.emulator.wire.auth import is_live, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,18 +27,22 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from entitlements.emulator.store import Json
+    import stripe
+    from requests.adapters import BaseAdapter
+
+    from entitlements.emulator.profile import Profile
 
 __all__ = ["DEFAULT_KEY", "LiveKeyError", "StripeEmulator"]
 
 DEFAULT_KEY = "sk_test_emulator"
+_NOWHERE = "http://stripe.invalid"  # a name that never resolves: what isn't mounted wanders nowhere
 
 
 class LiveKeyError(ValueError):
     """A live key was given to the emulator, which has no business with one."""
 
 
-class StripeEmulator:
+class StripeEmulator(Shop):
     """Run a local, stateful Stripe on a loopback port.
 
     Use it where a test or a demo needs Stripe to be there, to remember, and to send webhooks.
@@ -48,9 +55,16 @@ class StripeEmulator:
         clock: the time it lives in.
         rules: what Stripe leaves open, see `Rules`.
         retries: seconds between tries of a webhook that was refused.
+        serve: open the port; without it, only `adapter` and `http_client` reach it.
+        profile: `"realistic"` for Stripe's rate limits and a little of each fault, or a `Profile` of one's own.
+
+    Attributes:
+        faults: what goes wrong with requests, see `Faults`.
+        webhook_faults: what goes wrong with webhooks, see `WebhookFaults`.
 
     Raises:
         LiveKeyError: `api_key` is a live key.
+        ValueError: `profile` is none.
         CatalogError: the catalogue breaks a rule.
         StoreError: `db` can't be used.
 
@@ -72,21 +86,28 @@ class StripeEmulator:
         clock: Clock | None = None,
         rules: Rules | None = None,
         retries: Sequence[float] = RETRIES,
+        serve: bool = True,
+        profile: Profile | str | None = None,
     ) -> None:
         if is_live(api_key):
             raise LiveKeyError(
                 f"{api_key[:8]}... is a live key; the emulator takes test keys only, such as {DEFAULT_KEY}"
             )
+        super().__init__(lambda: self._open.desk, DEFAULT_ACCOUNT)
         self.api_key = api_key
         self.clock = clock or Clock()
         self.faults = Faults()
+        self.webhook_faults = WebhookFaults()
+        self._profile = named(profile)
+        self._passage = Passage()
+        self._with_port = serve
         self._port = port
         self._db = db
         self._catalog = None if catalog is None else catalogs.read(catalog)
         self._rules = rules or Rules()
         self._retries = retries
         self._journal = Journal()
-        self._rooms: _Rooms | None = None
+        self._rooms: Rooms | None = None
         self._server: Server | None = None
 
     # Its life
@@ -95,7 +116,7 @@ class StripeEmulator:
         """Open the store, make the catalogue, and serve; return once requests are accepted."""
         if self._rooms is not None:
             return self
-        rooms = _Rooms(Store(self._db), self.clock, self._rules, self._retries)
+        rooms = Rooms(self, Store(self._db), self._rules, self._retries, self._profile, self._journal)
         try:
             if self._catalog is not None:
                 catalogs.apply(self._catalog, rooms.desk)
@@ -111,10 +132,10 @@ class StripeEmulator:
         """Stop serving and sending, and close the store; safe to call twice."""
         self.pause()
         self.faults.clear()
+        self.webhook_faults.clear()
         rooms, self._rooms = self._rooms, None
         if rooms is not None:
-            rooms.deliveries.stop()
-            rooms.store.close()
+            rooms.close()
 
     def pause(self) -> None:
         """Become unreachable: close the port and every connection. State is kept and webhooks still leave.
@@ -126,20 +147,23 @@ class StripeEmulator:
         ...     alice = stripe.customer("cus_alice")  # its world goes on
         ...     stripe.resume()
         """
+        self._passage.close()
         server, self._server = self._server, None
         if server is not None:
             server.stop()
 
     def resume(self) -> None:
         """Be reachable again, at the same address."""
-        if self._server is None:
+        if not self._passage.is_open:
             self._serve(self._open)
 
-    def _serve(self, rooms: _Rooms) -> None:
-        listener = bind(self._port)
-        self._port = listener.getsockname()[1]
-        self._server = Server(lambda hang_up: application(rooms.desk, self.faults, self._journal, hang_up))
-        self._server.start(listener)
+    def _serve(self, rooms: Rooms) -> None:
+        if self._with_port:
+            listener = bind(self._port)
+            self._port = listener.getsockname()[1]
+            self._server = Server(lambda server: application(rooms.front, server))
+            self._server.start(listener)
+        self._passage.open(rooms.front)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -151,82 +175,51 @@ class StripeEmulator:
 
     @property
     def url(self) -> str:
-        """Give the address to point a client at."""
+        """Give the address to point a client at; without a port it is one that leads nowhere, to mount adapters on."""
+        if not self._with_port:
+            return _NOWHERE
         if not self._port:
             raise RuntimeError("the emulator has no address before it has started; call start() or use `with`")
         return f"http://{HOST}:{self._port}"
 
     @property
-    def _open(self) -> _Rooms:
+    def _open(self) -> Rooms:
         if self._rooms is None:
             raise RuntimeError("the emulator isn't running; call start() or use it in a `with` block")
         return self._rooms
 
-    # Doing what a client would, without HTTP
+    # Reached from this process, without a port
 
-    def request(self, method: str, path: str, **params: object) -> Json:
-        """Make an API call by the very code that serves HTTP; refusals are raised as `ApiError`.
+    def adapter(self) -> BaseAdapter:
+        """Make a transport for `requests` that asks this emulator, with the limits and faults of the wire.
 
-        >>> with StripeEmulator() as stripe:
-        ...     stripe.request("POST", "/v1/products", id="prod_pro", name="Pro")["name"]
-        'Pro'
+        >>> import requests
+        >>> with StripeEmulator(serve=False) as stripe, requests.Session() as session:
+        ...     session.mount(stripe.url, stripe.adapter())
+        ...     session.auth = (stripe.api_key, "")
+        ...     session.get(f"{stripe.url}/v1/customers").json()["data"]
+        []
         """
-        return self._open.desk.perform(method, path, params)
+        from entitlements.emulator.requests_adapter import EmulatorAdapter  # noqa: PLC0415 - who needs it has it
 
-    def customer(self, customer: str | None = None, **fields: object) -> str:
-        """Create a customer, under an id of one's choice if given; return the id."""
-        return str(self._open.desk.perform("POST", "/v1/customers", fields, named=customer)["id"])
+        return EmulatorAdapter(self._passage)
 
-    def feature(self, lookup_key: str, name: str | None = None) -> str:
-        """Create a feature; return its id."""
-        return str(
-            self.request("POST", "/v1/entitlements/features", lookup_key=lookup_key, name=name or lookup_key)["id"]
-        )
+    def http_client(self, timeout: float = 80.0) -> stripe.HTTPClient:
+        """Make an HTTP client for the official `stripe` package, sync and async, that asks this emulator.
 
-    def attach(self, product: str, lookup_key: str) -> str:
-        """Attach a feature, named by its lookup key, to a product; return the product feature's id."""
-        found = self.request("GET", "/v1/entitlements/features", lookup_key=lookup_key)["data"]
-        if not found:
-            raise LookupError(
-                f"no active feature has the lookup key {lookup_key!r}; create it with feature({lookup_key!r})"
-            )
-        path = f"/v1/products/{self._product(product)}/features"
-        return str(self.request("POST", path, entitlement_feature=found[0]["id"])["id"])
+        Whatever the address it is given, no request leaves the process.
 
-    def subscribe(self, customer: str, *prices_or_products: str, **fields: object) -> str:
-        """Subscribe a customer to prices, or to products by their first recurring price; return the subscription's id.
-
-        A product may be named as the catalogue does: `pro` for `prod_pro`. Other fields go into the request.
-
-        Raises:
-            LookupError: a name is neither a price nor a product with a recurring price.
-            ApiError: Stripe would refuse the request.
-
-        >>> with StripeEmulator(catalog={"products": {"pro": {"price": 2900}}}) as stripe:
-        ...     alice = stripe.customer()
-        ...     trial = stripe.subscribe(alice, "pro", trial_period_days=7)
-        ...     stripe.request("GET", f"/v1/subscriptions/{trial}")["status"]
-        'trialing'
+        >>> import stripe
+        >>> with StripeEmulator(serve=False) as emulator:
+        ...     client = stripe.StripeClient(emulator.api_key, http_client=emulator.http_client())
+        ...     client.v1.customers.create({"name": "Alice"}).name
+        'Alice'
         """
-        items = [{"price": self._price(name)} for name in prices_or_products]
-        return str(self.request("POST", "/v1/subscriptions", customer=customer, items=items, **fields)["id"])
+        from entitlements.emulator.stripe_client import EmulatorClient  # noqa: PLC0415 - who needs it has it
 
-    def cancel(self, subscription: str) -> None:
-        """Cancel a subscription now."""
-        self.request("DELETE", f"/v1/subscriptions/{subscription}")
+        return EmulatorClient(self._passage, timeout)
 
-    def set_status(self, subscription: str, status: str) -> None:
-        """Put a subscription into a status that payments would lead to, such as `past_due`.
-
-        Raises:
-            ApiError: the status doesn't exist, or the subscription has ended.
-        """
-        self._open.desk.work(lambda call: subscriptions.set_status(call, subscription, status))
-
-    def entitlements(self, customer: str) -> tuple[str, ...]:
-        """List a customer's lookup keys, oldest first: what is true, for a test to compare with."""
-        held = self._open.desk.work(lambda call: call.tx.all("active_entitlement", parent=customer))
-        return tuple(entitlement["lookup_key"] for entitlement in held)
+    # Time
 
     def advance(self, *, seconds: int = 0, days: int = 0) -> int:
         """Move the clock ahead and let everything happen that falls due on the way; return the time.
@@ -244,37 +237,40 @@ class StripeEmulator:
         self._open.desk.pass_time()
         return now
 
-    def _price(self, name: str) -> str:
-        if self._get("price", name) is not None:
-            return name
-        product = self._product(name)
-        for price in self._open.desk.work(lambda call: call.tx.all("price", parent=product)):
-            if price["recurring"] and price["active"]:
-                return str(price["id"])
-        raise LookupError(f"{name!r} is neither a price nor a product with a recurring price")
+    # Connected accounts
 
-    def _product(self, name: str) -> str:
-        return name if self._get("product", name) is not None else f"prod_{name}"
+    def account(self, account: str) -> str:
+        """Connect an account, unless it is there already; return its secret key.
 
-    def _get(self, kind: str, object_id: str) -> Json | None:
-        return self._open.desk.work(lambda call: call.tx.get(kind, object_id))
-
-    # Webhooks
-
-    def webhook(self, url: str, events: Sequence[str] = ("*",)) -> str:
-        """Send events to a URL; return the signing secret. The same URL and events again give the same secret.
+        Objects and events of one account are invisible in another; the platform, which is the emulator's own account,
+        reaches a connected one by naming it in `Stripe-Account`.
 
         Raises:
-            ApiError: the URL is neither https nor http on this machine, or an event type doesn't exist.
+            ValueError: it is no account id.
 
         >>> with StripeEmulator() as stripe:
-        ...     stripe.webhook("https://example.com/hook", ["customer.created"]).startswith("whsec_")
-        True
+        ...     stripe.account("acct_team")
+        'sk_test_acct_team'
         """
-        for endpoint in self._open.desk.work(lambda call: call.tx.all("webhook_endpoint")):
-            if endpoint["url"] == url and endpoint["enabled_events"] == list(events):
-                return str(endpoint["secret"])
-        return str(self.request("POST", "/v1/webhook_endpoints", url=url, enabled_events=list(events))["secret"])
+        if not account.startswith("acct_"):
+            raise ValueError(f"{account!r} is no account id: one begins with acct_")
+        self._open.desk.work(lambda call: accounts.connect(call, account))
+        return key_of(account)
+
+    def within(self, account: str) -> Shop:
+        """Give the shop of a connected account, which is connected if it wasn't.
+
+        >>> with StripeEmulator() as stripe:
+        ...     team = stripe.within("acct_team")
+        ...     team.customer("cus_1")
+        ...     stripe.request("GET", "/v1/customers")["data"]
+        'cus_1'
+        []
+        """
+        self.account(account)
+        return Shop(self._desk, account)
+
+    # Webhooks on their way
 
     def deliveries(self) -> tuple[Delivery, ...]:
         """List every webhook delivery with its attempts, oldest first."""
@@ -301,21 +297,13 @@ class StripeEmulator:
         return self._journal.count(method, path)
 
     def reset(self) -> None:
-        """Forget everything but the catalogue: objects, events, webhooks, faults and the list of requests."""
+        """Be as at the start: nothing but the catalogue, the clock back, no fault, the list of requests empty."""
         self.faults.clear()
+        self.webhook_faults.clear()
+        self.clock.reset()
         rooms = self._open
-        rooms.deliveries.stop()
-        rooms.store.clear()
+        rooms.clear()
         if self._catalog is not None:
             catalogs.apply(self._catalog, rooms.desk)
         rooms.deliveries.start()
         self._journal.clear()
-
-
-class _Rooms:
-    """What is open while the emulator runs."""
-
-    def __init__(self, store: Store, clock: Clock, rules: Rules, retries: Sequence[float]) -> None:
-        self.store = store
-        self.deliveries = Deliveries(store, clock, retries)
-        self.desk = Desk(store, clock, ROUTES, LOADERS, settle, self.deliveries.wake, rules)

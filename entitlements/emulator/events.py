@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeGuard
 
 from entitlements.emulator.ids import new_id
-from entitlements.emulator.store import Filter
+from entitlements.emulator.store import DEFAULT_ACCOUNT, Filter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from entitlements.emulator.store import Json
     from entitlements.emulator.wire.routes import Call
 
-__all__ = ["API_VERSION", "difference", "emit", "emit_update", "listening", "undelivered"]
+__all__ = ["API_VERSION", "as_sent", "delivered", "difference", "emit", "emit_update", "listening", "undelivered"]
 
 API_VERSION = "2026-10-28.endive"
 
 
 def emit(call: Call, kind: str, subject: Json, previous: Json | None = None) -> Json:
     """Record an event and a delivery for every endpoint that listens for it."""
-    endpoints = [endpoint["id"] for endpoint in call.tx.all("webhook_endpoint") if listening(endpoint, kind)]
+    endpoints = [endpoint["id"] for endpoint in _endpoints(call) if listening(endpoint, kind)]
     event: Json = {
         "id": new_id("evt_1", 23),
         "object": "event",
@@ -30,10 +32,27 @@ def emit(call: Call, kind: str, subject: Json, previous: Json | None = None) -> 
         "request": {"id": call.origin.request, "idempotency_key": call.origin.idempotency_key},
         "type": kind,
     }
-    call.tx.add("event", event)
+    if call.tx.account != DEFAULT_ACCOUNT:
+        event["account"] = call.tx.account
+    call.tx.add("event", event, clock=call.clock)
     for endpoint in endpoints:
         call.tx.sql("INSERT INTO deliveries (event, endpoint) VALUES (?, ?)", (event["id"], endpoint))
     return event
+
+
+def _endpoints(call: Call) -> Iterator[Json]:
+    """List who may hear of an account's events: it, and for a connected account its platform's Connect endpoints."""
+    yield from (endpoint for endpoint in call.tx.all("webhook_endpoint") if not endpoint["connect"])
+    if call.tx.account != DEFAULT_ACCOUNT:
+        platform = call.tx.of(DEFAULT_ACCOUNT).all("webhook_endpoint")
+        yield from (endpoint for endpoint in platform if endpoint["connect"])
+
+
+def as_sent(event: Json, endpoint: Json) -> Json:
+    """Write an event as an endpoint gets it: in its version, and with the account if that isn't its own."""
+    own = () if endpoint["connect"] else ("account",)
+    kept = {name: value for name, value in event.items() if name not in own}
+    return {**kept, "api_version": endpoint["api_version"] or API_VERSION}
 
 
 def emit_update(call: Call, kind: str, before: Json, after: Json) -> None:

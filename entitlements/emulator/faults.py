@@ -1,102 +1,23 @@
-"""Faults on request: routes that fail, hang, dawdle or drop the line, until told otherwise."""
+"""Faults on request: routes that fail, hang, dawdle, lie or drop the line, until told otherwise."""
 
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
+
+from entitlements.emulator.fault import Fault
+from entitlements.emulator.odds import Odds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from entitlements.emulator.fault import Part, When
 
 __all__ = ["Fault", "Faults"]
 
-_Kind: TypeAlias = Literal["status", "hang", "delay", "reset"]
-_When: TypeAlias = Literal["before", "after"]
-
-
-@dataclass(eq=False)
-class Fault:
-    """One fault that was set; a handle to take it back.
-
-    Attributes:
-        method: the HTTP method it strikes, or `*`.
-        path: the path it strikes; `*` stands for anything.
-        times: how many requests it strikes, None for all that come.
-        when: `before` the request does anything, or `after` it was carried out and only the answer suffers.
-        hits: how many requests it has struck.
-    """
-
-    kind: _Kind
-    method: str = "*"
-    path: str = "*"
-    times: int | None = None
-    when: _When = "before"
-    status: int = 500
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: str | None = None
-    seconds: float = 0.0
-    hits: int = 0
-    _holds: set[Future[None]] = field(default_factory=set["Future[None]"], repr=False)
-    _timers: set[threading.Timer] = field(default_factory=set[threading.Timer], repr=False)
-    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _open: bool = field(default=True, repr=False)
-
-    def strikes(self, method: str, path: str) -> bool:
-        """Say whether a request is hit, and count it if so."""
-        with self._guard:
-            worn_out = self.times is not None and self.hits >= self.times
-            hit = self._open and not worn_out and self.method in {"*", method} and fnmatchcase(path, self.path)
-            self.hits += hit
-            return hit
-
-    def hold(self) -> Future[None]:
-        """Give what a struck request waits for: its delay, or the release."""
-        future: Future[None] = Future()
-        with self._guard:
-            if not self._open:
-                future.set_result(None)
-                return future
-            self._holds.add(future)
-            if self.kind == "delay":
-                # A timer of threads, because the event loop's own stands still where a test has frozen time.
-                timer = threading.Timer(self.seconds, self._let_go, [future])
-                timer.daemon = True
-                self._timers.add(timer)
-                timer.start()
-        return future
-
-    def _let_go(self, future: Future[None]) -> None:
-        with self._guard:
-            self._holds.discard(future)
-            self._timers = {timer for timer in self._timers if timer is not threading.current_thread()}
-        with suppress(InvalidStateError):  # its request was cancelled meanwhile, because the emulator stops
-            future.set_result(None)
-
-    def release(self) -> None:
-        """End this fault and let the requests it holds go on."""
-        with self._guard:
-            self._open = False
-            holds, timers = list(self._holds), list(self._timers)
-        for timer in timers:
-            timer.cancel()
-        for future in holds:
-            self._let_go(future)
-        for timer in timers:
-            timer.join()
-
-    @property
-    def holding(self) -> int:
-        """Count the requests it holds right now."""
-        with self._guard:
-            return len(self._holds)
-
 
 class Faults:
-    """Set faults on routes; the first that matches strikes.
+    """Set faults on routes; the first that matches strikes. A path's `*` stands for anything.
 
     >>> faults = Faults()
     >>> fault = faults.status(429, "GET", "/v1/entitlements/*", times=1, headers={"Retry-After": "1"})
@@ -109,6 +30,21 @@ class Faults:
     def __init__(self) -> None:
         self._set: list[Fault] = []
         self._guard = threading.Lock()
+        self._odds: Callable[[], Odds] = Odds
+
+    def sometimes(self, chance: float, seed: int = 0) -> Faults:
+        """Set faults that strike by chance; the same seed gives the same faults in the same order of requests.
+
+        >>> faults = Faults()
+        >>> fault = faults.sometimes(0.1, seed=7).status(500)
+        >>> [number for number in range(20) if faults.striking("GET", "/v1/prices")]
+        [3, 6, 8, 10, 11]
+        """
+        Odds(chance, seed)  # a chance that is none is told here
+        by_chance = Faults()
+        by_chance._set, by_chance._guard = self._set, self._guard
+        by_chance._odds = lambda: Odds(chance, seed)
+        return by_chance
 
     def status(  # noqa: PLR0913 - which request, and what to answer
         self,
@@ -119,12 +55,34 @@ class Faults:
         times: int | None = None,
         headers: Mapping[str, str] | None = None,
         body: str | None = None,
-        when: _When = "before",
+        should_retry: bool | None = None,
+        when: When = "before",
     ) -> Fault:
-        """Answer with a status: Stripe's error body for it, unless a body is given."""
-        return self._add(Fault("status", method, path, times, when, status, headers or {}, body))
+        """Answer with a status: Stripe's error body for it, unless a body is given.
 
-    def hang(self, method: str = "*", path: str = "*", *, times: int | None = None, when: _When = "before") -> Fault:
+        `should_retry` adds the header `Stripe-Should-Retry`, which the official client obeys.
+        """
+        advice = {} if should_retry is None else {"Stripe-Should-Retry": str(should_retry).lower()}
+        return self._add(
+            Fault("status", method, path, times, when, status, headers={**advice, **(headers or {})}, body=body)
+        )
+
+    def rate_limit(
+        self, method: str = "*", path: str = "*", *, reason: str = "global-rate", times: int | None = None
+    ) -> Fault:
+        """Answer 429 as Stripe does where a limit is exceeded.
+
+        The reasons are `global-rate`, `global-concurrency`, `endpoint-rate`, `endpoint-concurrency` and
+        `resource-specific`.
+        """
+        headers = {"Stripe-Rate-Limited-Reason": reason}
+        return self._add(Fault("status", method, path, times, status=429, code="rate_limit", headers=headers))
+
+    def lock_timeout(self, method: str = "*", path: str = "*", *, times: int | None = None) -> Fault:
+        """Answer 429 as Stripe does where another request holds the object."""
+        return self._add(Fault("status", method, path, times, status=429, code="lock_timeout"))
+
+    def hang(self, method: str = "*", path: str = "*", *, times: int | None = None, when: When = "before") -> Fault:
         """Hold requests without a word until the fault is released; then they go on."""
         return self._add(Fault("hang", method, path, times, when))
 
@@ -132,24 +90,76 @@ class Faults:
         """Answer, but some seconds later."""
         return self._add(Fault("delay", method, path, times, seconds=seconds))
 
-    def reset(self, method: str = "*", path: str = "*", *, times: int | None = None, when: _When = "before") -> Fault:
+    def reset(self, method: str = "*", path: str = "*", *, times: int | None = None, when: When = "before") -> Fault:
         """Drop the connection instead of answering (`when="after"`: the change is made, its answer is lost)."""
         return self._add(Fault("reset", method, path, times, when))
+
+    def half(self, method: str = "*", path: str = "*", *, times: int | None = None) -> Fault:
+        """Do what is asked, then break off in the middle of the answer's body, whose length was announced rightly."""
+        return self._add(Fault("half", method, path, times))
+
+    def drip(
+        self, seconds: float, method: str = "*", path: str = "*", *, part: Part = "body", times: int | None = None
+    ) -> Fault:
+        """Answer a byte at a time, so many seconds apart, from the `body` on or from the `head` on.
+
+        No read timeout ever fires: each byte resets it. Only a deadline for the whole ends such a call.
+        """
+        return self._add(Fault("drip", method, path, times, seconds=seconds, part=part))
+
+    def empty_page(self, path: str = "*", *, times: int | None = None) -> Fault:
+        """Answer lists with an empty page that says more follow."""
+        return self._add(Fault("empty_page", "GET", path, times))
+
+    def revoked_cursor(self, path: str = "*", *, times: int | None = None) -> Fault:
+        """Refuse the cursors of lists as if their objects were gone: 400, `resource_missing`."""
+        return self._add(Fault("revoked_cursor", "GET", path, times))
+
+    def lag(self, path: str = "*", *, requests: int = 0, seconds: float = 0.0) -> Fault:
+        """Let lists of active entitlements go on as before a change, after its event was sent.
+
+        The old answer, all its pages, is given to so many requests for the customer, or for so many seconds,
+        whichever ends later; they count from the first sending of the event, or from the change if nobody listens.
+
+        >>> import stripe as stripe_api
+        >>> from entitlements.emulator import StripeEmulator
+        >>> shop = {"features": {"sso": "Sign-on"}, "products": {"pro": {"features": ["sso"], "price": 2900}}}
+        >>> with StripeEmulator(catalog=shop) as stripe:
+        ...     lag = stripe.faults.lag(requests=1)
+        ...     alice = stripe.customer()
+        ...     subscription = stripe.subscribe(alice, "pro")
+        ...     client = stripe_api.StripeClient(stripe.api_key, http_client=stripe.http_client()).v1
+        ...     held = client.entitlements.active_entitlements
+        ...     [len(held.list({"customer": alice}).data) for _ in range(2)]
+        [0, 1]
+        """
+        return self._add(Fault("lag", "GET", path, requests=requests, seconds=seconds))
 
     def clear(self) -> None:
         """End every fault and let go what they hold."""
         with self._guard:
-            faults, self._set = self._set, []
+            faults = list(self._set)
+            self._set.clear()
         for fault in faults:
             fault.release()
 
-    def striking(self, method: str, path: str) -> Fault | None:
-        """Find the fault that strikes a request."""
+    def listed(self) -> tuple[Fault, ...]:
+        """List the faults that are set, in the order they are looked at."""
         with self._guard:
-            faults = list(self._set)
-        return next((fault for fault in faults if fault.strikes(method, path)), None)
+            return tuple(fault for fault in self._set if fault.standing)
+
+    def striking(self, method: str, path: str, query: str = "", *, lists: bool = True) -> Fault | None:
+        """Find the fault that strikes a request; a lag strikes none, it is asked for by itself."""
+        faults = (fault for fault in self.listed() if fault.kind != "lag")
+        return next((fault for fault in faults if fault.strikes(method, path, query, lists=lists)), None)
+
+    def lagging(self, method: str, path: str) -> Fault | None:
+        """Find the lag that a request is subject to."""
+        lags = (fault for fault in self.listed() if fault.kind == "lag")
+        return next((lag for lag in lags if lag.matches(method, path) and lag.odds.happens()), None)
 
     def _add(self, fault: Fault) -> Fault:
+        fault.odds = self._odds()
         with self._guard:
             self._set.append(fault)
         return fault

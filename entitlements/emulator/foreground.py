@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from entitlements.emulator.profile import Profile
+
 __all__ = ["serve"]
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -27,6 +29,7 @@ def serve(  # noqa: PLR0913 - what a command line offers
     announce: Callable[[str, str, str | None], object],
     api_key: str = DEFAULT_KEY,
     webhook: str | None = None,
+    profile: Profile | str | None = None,
 ) -> None:
     """Run the emulator until SIGINT or SIGTERM; must be called in the main thread.
 
@@ -37,6 +40,7 @@ def serve(  # noqa: PLR0913 - what a command line offers
         announce: called with the URL, the API key and the webhook secret (None without `webhook`) once it serves.
         api_key: the test key to hand out.
         webhook: a URL to send every event to.
+        profile: `"realistic"` for Stripe's rate limits and a little of each fault, or a `Profile` of one's own.
 
     Raises:
         LiveKeyError, CatalogError, StoreError: as `StripeEmulator` does.
@@ -49,7 +53,7 @@ def serve(  # noqa: PLR0913 - what a command line offers
     >>> serve(announce=announce)
     point your client at the address, with the key sk_test_emulator
     """
-    with _until_told() as told, StripeEmulator(port, db, catalog, api_key=api_key) as emulator:
+    with _until_told() as told, StripeEmulator(port, db, catalog, api_key=api_key, profile=profile) as emulator:
         secret = None if webhook is None else emulator.webhook(webhook)
         announce(emulator.url, emulator.api_key, secret)
         told.wait()

@@ -7,17 +7,42 @@ were last changed): that is why a feature attached later doesn't reach those who
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from entitlements.emulator.store import Json
 
-__all__ = ["ENDED", "STATUSES", "Change", "Rules", "Source", "Turn", "after_trial", "changes", "entitled", "next_turn"]
+__all__ = [
+    "ENDED",
+    "RUNNING",
+    "STATUSES",
+    "WARNING",
+    "Change",
+    "Pause",
+    "Rules",
+    "Source",
+    "Turn",
+    "after_trial",
+    "changes",
+    "entitled",
+    "next_turn",
+]
+
+Pause: TypeAlias = Literal[
+    "final_payment_failure",
+    "first_payment_failure",
+    "pause_requested",
+    "system",
+    "trial_end_without_payment_method",
+]
 
 STATUSES = ("active", "canceled", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid")
 ENDED = frozenset({"canceled", "incomplete_expired"})
+RUNNING = frozenset({"active", "past_due", "unpaid"})  # in these, one period follows the other
+WARNING = 3 * 86_400  # how long before its end a trial is told to end
+_FIRST_PAYMENT = 23 * 3_600  # how long a subscription waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +53,8 @@ class Rules:
         granting: the statuses in which a subscription entitles; Stripe is silent on `unpaid` and `paused`.
         catalog_at_once: let a feature attached or detached reach existing subscribers at once, instead of when their
             next period begins.
+        revoking_pauses: the reasons for which a paused subscription withholds after all, such as `pause_requested`;
+            Stripe keeps the entitlements of a trial that ended in `paused`, and is silent on the others.
 
     >>> "unpaid" in Rules().granting, "unpaid" in Rules(granting=frozenset({"active", "trialing"})).granting
     (True, False)
@@ -35,14 +62,20 @@ class Rules:
 
     granting: frozenset[str] = frozenset({"trialing", "active", "past_due", "unpaid", "paused"})
     catalog_at_once: bool = False
+    revoking_pauses: frozenset[Pause] = frozenset()
+
+    def grants(self, source: Source) -> bool:
+        """Say whether a subscription in this state entitles."""
+        return source.status in self.granting and source.pause not in self.revoking_pauses
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What one subscription item would entitle to, and whether its subscription's status lets it."""
+    """What one subscription item would entitle to, its subscription's status, and why that is paused if it is."""
 
     status: str
     features: tuple[str, ...]
+    pause: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +95,7 @@ def entitled(sources: Iterable[Source], rules: Rules) -> tuple[str, ...]:
     >>> entitled([Source("active", ("a", "b")), Source("trialing", ("b",)), Source("canceled", ("c",))], Rules())
     ('a', 'b')
     """
-    return tuple(
-        dict.fromkeys(feature for source in sources if source.status in rules.granting for feature in source.features)
-    )
+    return tuple(dict.fromkeys(feature for source in sources if rules.grants(source) for feature in source.features))
 
 
 def changes(held: Iterable[str], wanted: Iterable[str]) -> Change:
@@ -85,29 +116,45 @@ class Turn:
     """What time does to a subscription next, and when."""
 
     at: int
-    does: Literal["renew", "cancel", "end_trial"]
+    does: Literal["cancel", "expire", "warn", "end_trial", "collect", "renew"]
 
 
-def next_turn(subscription: Json, item_ends: Iterable[int]) -> Turn | None:
-    """Say what happens next to a subscription if nobody touches it.
+def next_turn(subscription: Json, item_ends: Iterable[int], after: int = 0) -> Turn | None:
+    """Say what happens next to a subscription if nobody touches it, all until `after` having happened.
 
     >>> next_turn({"status": "active", "cancel_at": None, "trial_end": None}, [200, 100])
     Turn(at=100, does='renew')
     """
-    if subscription["status"] not in {"active", "trialing", "past_due", "unpaid"}:
-        return None
-    turns = [Turn(end, "renew") for end in item_ends if subscription["status"] != "trialing"]
+    return min(_turns(subscription, item_ends, after), key=lambda turn: turn.at, default=None)
+
+
+def _turns(subscription: Json, item_ends: Iterable[int], after: int) -> Iterator[Turn]:
+    """List what is to come; of two at one moment the first wins."""
+    status = subscription["status"]
+    if status == "incomplete":
+        yield Turn(subscription["created"] + _FIRST_PAYMENT, "expire")
+    if status not in RUNNING | {"trialing", "paused"}:
+        return
     if subscription["cancel_at"] is not None:
-        turns.insert(
-            0, Turn(subscription["cancel_at"], "cancel")
-        )  # first in line: it wins over a renewal at that moment
-    if subscription["status"] == "trialing":
-        turns.append(Turn(subscription["trial_end"], "end_trial"))
-    return min(turns, key=lambda turn: turn.at, default=None)
+        yield Turn(subscription["cancel_at"], "cancel")
+    if status == "trialing":
+        if subscription["trial_end"] - WARNING > after:
+            yield Turn(subscription["trial_end"] - WARNING, "warn")
+        yield Turn(subscription["trial_end"], "end_trial")
+    collection: Json = subscription.get("pause_collection") or {}
+    if collection.get("resumes_at") is not None:
+        yield Turn(collection["resumes_at"], "collect")
+    if status in RUNNING:
+        yield from (Turn(end, "renew") for end in item_ends)
 
 
-def after_trial(subscription: Json) -> str:
-    """Say which status a trial ends in; payment is taken to succeed unless the subscription says it is missing."""
+def after_trial(subscription: Json, customer: Json) -> str:
+    """Say which status a trial ends in.
+
+    Payment is taken to succeed; where no payment method is known, the trial's settings decide.
+    """
+    if subscription["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]:
+        return "active"
     settings: Mapping[str, Mapping[str, str]] = subscription["trial_settings"] or {}
     missing = settings.get("end_behavior", {}).get("missing_payment_method", "create_invoice")
     return {"pause": "paused", "cancel": "canceled"}.get(missing, "active")

@@ -42,8 +42,8 @@ def bind(port: int = 0) -> socket.socket:
 class Server:
     """Serve an application from a thread until stopped; it doesn't start twice."""
 
-    def __init__(self, build: Callable[[Callable[[Scope], None]], ASGIApp]) -> None:
-        self._serving = _Serving(build(self.hang_up))
+    def __init__(self, build: Callable[[Server], ASGIApp]) -> None:
+        self._serving = _Serving(build(self))
         self._thread: threading.Thread | None = None
 
     def start(self, listener: socket.socket) -> None:
@@ -68,7 +68,15 @@ class Server:
 
     def hang_up(self, scope: Scope) -> None:
         """Reset the connection that a request came in by."""
-        self._serving.hang_up(scope)
+        transport = self.transport(scope)
+        if transport is not None:
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            transport.abort()
+
+    def transport(self, scope: Scope) -> asyncio.Transport | None:
+        """Find the connection that a request came in by, to write on it directly."""
+        connections = list(self._serving.server_state.connections)
+        return next((each.transport for each in connections if getattr(each, "client", None) == scope["client"]), None)
 
 
 class _Serving(uvicorn.Server):
@@ -115,9 +123,3 @@ class _Serving(uvicorn.Server):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # the transports' own farewell
-
-    def hang_up(self, scope: Scope) -> None:
-        for connection in list(self.server_state.connections):
-            if getattr(connection, "client", None) == scope.get("client"):
-                connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                connection.transport.abort()

@@ -14,26 +14,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
-__all__ = ["Cursor", "Filter", "Json", "Store", "StoreError", "Transaction"]
+__all__ = ["DEFAULT_ACCOUNT", "Cursor", "Due", "Filter", "Json", "Store", "StoreError", "Transaction"]
 
 Json: TypeAlias = dict[str, Any]
 
+DEFAULT_ACCOUNT = "acct_emulator"  # whose keys are all that belong to no other account
+
 _OURS = 0x656E7473  # SQLite's application_id: "ents"
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE objects (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  account TEXT NOT NULL,  -- what belongs to one is invisible in another
   kind TEXT NOT NULL, id TEXT NOT NULL,
   parent TEXT,      -- the object it belongs to: the customer of a subscription, the product of a price
+  clock TEXT,       -- the test clock whose time it lives in; none for the emulator's own
   due INTEGER,      -- when time itself changes it: a renewal, the end of a trial
   body TEXT NOT NULL,
-  UNIQUE (kind, id));
-CREATE INDEX objects_by_kind ON objects (kind, seq);
-CREATE INDEX objects_by_parent ON objects (kind, parent, seq);
-CREATE INDEX objects_by_due ON objects (due) WHERE due IS NOT NULL;
+  UNIQUE (kind, id, account));
+CREATE INDEX objects_by_kind ON objects (account, kind, seq);
+CREATE INDEX objects_by_parent ON objects (account, kind, parent, seq);
+CREATE INDEX objects_by_due ON objects (clock, due, seq) WHERE due IS NOT NULL;
+CREATE TABLE contents (
+  file TEXT PRIMARY KEY,
+  body BLOB NOT NULL);
 CREATE TABLE deliveries (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   event TEXT NOT NULL, endpoint TEXT NOT NULL,
@@ -45,10 +52,10 @@ CREATE TABLE attempts (
   delivery INTEGER NOT NULL, at INTEGER NOT NULL, status INTEGER, error TEXT);
 CREATE INDEX attempts_by_delivery ON attempts (delivery, seq);
 CREATE TABLE idempotency (
-  key TEXT NOT NULL, path TEXT NOT NULL,
+  account TEXT NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL,
   fingerprint TEXT NOT NULL, request TEXT NOT NULL, at INTEGER NOT NULL,
   status INTEGER NOT NULL, body TEXT NOT NULL,
-  PRIMARY KEY (key, path));
+  PRIMARY KEY (account, key, path));
 """
 
 
@@ -77,59 +84,84 @@ class Cursor:
     before: int | None = None
 
 
-class Transaction:
-    """Reads and writes that happen together or not at all."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An object that time changes, and when."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    account: str
+    kind: str
+    id: str
+    at: int
+
+
+class Transaction:
+    """Reads and writes that happen together or not at all, on the objects of one account."""
+
+    def __init__(self, connection: sqlite3.Connection, account: str) -> None:
         self.sql = connection.execute
+        self.account = account
         self._connection = connection
         self._changes = connection.total_changes
+
+    def of(self, account: str) -> Transaction:
+        """Turn to another account, within the same transaction."""
+        return self if account == self.account else Transaction(self._connection, account)
 
     @property
     def wrote(self) -> bool:
         """Say whether anything was changed so far."""
         return self._connection.total_changes > self._changes
 
-    def add(self, kind: str, body: Json, *, parent: str | None = None, due: int | None = None) -> Json:
+    def add(
+        self, kind: str, body: Json, *, parent: str | None = None, due: int | None = None, clock: str | None = None
+    ) -> Json:
         """Keep a new object under its `id`."""
         self.sql(
-            "INSERT INTO objects (kind, id, parent, due, body) VALUES (?, ?, ?, ?, ?)",
-            (kind, body["id"], parent, due, json.dumps(body)),
+            "INSERT INTO objects (account, kind, id, parent, clock, due, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self.account, kind, body["id"], parent, clock, due, json.dumps(body)),
         )
         return body
 
     def put(self, kind: str, body: Json, *, due: int | None = None) -> Json:
         """Replace an object by its newer self."""
         self.sql(
-            "UPDATE objects SET body = ?, due = ? WHERE kind = ? AND id = ?", (json.dumps(body), due, kind, body["id"])
+            "UPDATE objects SET body = ?, due = ? WHERE kind = ? AND id = ? AND account = ?",
+            (json.dumps(body), due, kind, body["id"], self.account),
         )
         return body
 
+    def place(self, kind: str, object_id: str, clock: str) -> None:
+        """Let an object live in a test clock's time."""
+        query = "UPDATE objects SET clock = ? WHERE kind = ? AND id = ? AND account = ?"
+        self.sql(query, (clock, kind, object_id, self.account))
+
     def drop(self, kind: str, object_id: str) -> None:
         """Forget an object."""
-        self.sql("DELETE FROM objects WHERE kind = ? AND id = ?", (kind, object_id))
+        self.sql("DELETE FROM objects WHERE kind = ? AND id = ? AND account = ?", (kind, object_id, self.account))
 
     def get(self, kind: str, object_id: str) -> Json | None:
         """Fetch an object, or None."""
-        row = self.sql("SELECT body FROM objects WHERE kind = ? AND id = ?", (kind, object_id)).fetchone()
+        query = "SELECT body FROM objects WHERE kind = ? AND id = ? AND account = ?"
+        row = self.sql(query, (kind, object_id, self.account)).fetchone()
         return None if row is None else json.loads(row[0])
 
     def position(self, kind: str, object_id: str) -> int | None:
         """Find an object's place in the order of creation."""
-        row = self.sql("SELECT seq FROM objects WHERE kind = ? AND id = ?", (kind, object_id)).fetchone()
+        query = "SELECT seq FROM objects WHERE kind = ? AND id = ? AND account = ?"
+        row = self.sql(query, (kind, object_id, self.account)).fetchone()
         return None if row is None else int(row[0])
 
     def all(self, kind: str, *, parent: str | None = None) -> list[Json]:
         """Fetch every object of a kind, or of one parent, oldest first."""
-        rows = self.sql(
-            "SELECT body FROM objects WHERE kind = ? AND (? IS NULL OR parent = ?) ORDER BY seq", (kind, parent, parent)
-        )
+        of_parent = "" if parent is None else " AND parent = ?"
+        query = f"SELECT body FROM objects WHERE account = ? AND kind = ?{of_parent} ORDER BY seq"  # noqa: S608 - ours
+        rows = self.sql(query, (self.account, kind) if parent is None else (self.account, kind, parent))
         return [json.loads(body) for (body,) in rows]
 
     def page(self, kind: str, filters: Sequence[Filter], cursor: Cursor, limit: int) -> tuple[list[Json], bool]:
         """Fetch up to `limit` objects, newest first, and say whether more follow in the direction asked."""
         backwards = cursor.before is not None
-        conditions = [Filter("kind = ?", (kind,)), *filters, *_bounds(cursor)]
+        conditions = [Filter("account = ? AND kind = ?", (self.account, kind)), *filters, *_bounds(cursor)]
         where = " AND ".join(condition.sql for condition in conditions)
         values = [value for condition in conditions for value in condition.values]
         order = "ASC" if backwards else "DESC"
@@ -138,12 +170,14 @@ class Transaction:
         page = found[:limit]
         return (page[::-1] if backwards else page), len(found) > limit
 
-    def due(self, now: int) -> tuple[str, str] | None:
-        """Name the kind and id of the object that time changes next, if its moment has come."""
-        row = self.sql(
-            "SELECT kind, id FROM objects WHERE due IS NOT NULL AND due <= ? ORDER BY due, seq LIMIT 1", (now,)
-        ).fetchone()
-        return None if row is None else (str(row[0]), str(row[1]))
+    def due(self, now: int, clock: str | None = None) -> Due | None:
+        """Find what time changes next, in any account, if its moment has come: by our own time, or a test clock's."""
+        query = (
+            "SELECT account, kind, id, due FROM objects WHERE due IS NOT NULL AND clock IS ? AND due <= ? "
+            "ORDER BY due, seq LIMIT 1"
+        )
+        row = self.sql(query, (clock, now)).fetchone()
+        return None if row is None else Due(*row)
 
 
 def _bounds(cursor: Cursor) -> list[Filter]:
@@ -161,22 +195,27 @@ class Store:
         self._connection = _open(path)
 
     @contextmanager
-    def transaction(self) -> Generator[Transaction]:
+    def transaction(self, account: str = DEFAULT_ACCOUNT) -> Generator[Transaction]:
         """Run a block as one transaction: committed when it ends, undone when it raises."""
         with self._turn:
             self._connection.execute("BEGIN")
             try:
-                yield Transaction(self._connection)
+                yield Transaction(self._connection, account)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:  # a failed COMMIT may already have ended it
                     self._connection.execute("ROLLBACK")
                 raise
 
+    def teach(self, name: str, answer: Callable[[], int]) -> None:
+        """Let SQL ask Python: make a function of that name."""
+        with self._turn:
+            self._connection.create_function(name, 0, answer)
+
     def clear(self) -> None:
         """Forget everything; places in the order of creation are never given again."""
         with self.transaction() as tx:
-            for table in ("objects", "deliveries", "attempts", "idempotency"):
+            for table in ("objects", "contents", "deliveries", "attempts", "idempotency"):
                 tx.sql(f"DELETE FROM {table}")  # noqa: S608 - names of our own
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -22,9 +23,9 @@ SHOP = {"features": {"exports": "Data exports"}, "products": {"pro": {"features"
 SERVE = f"""
 import sys
 from entitlements.emulator import serve
-serve(0, sys.argv[1], {SHOP!r}, announce=lambda url, key, secret: print(url, flush=True))
+serve(0, sys.argv[1], {SHOP!r}, webhook=sys.argv[2], announce=lambda url, key, secret: print(url, flush=True))
 """
-KILLS = 8
+KILLS_A_FILE = 25
 DEATH = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)  # without an answer, or within one
 
 
@@ -34,8 +35,8 @@ def db(tmp_path):
 
 
 @contextlib.contextmanager
-def emulator_process(db):
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(db)], stdout=subprocess.PIPE, text=True)
+def emulator_process(db, webhook):
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(db), webhook], stdout=subprocess.PIPE, text=True)
     try:
         yield process, process.stdout.readline().strip()
     finally:
@@ -56,47 +57,82 @@ def sell_until_it_dies(url, acknowledged):
             acknowledged.append((customer, subscription))
 
 
-def test_nothing_acknowledged_is_lost_to_a_kill_and_nothing_is_half_done(db):
-    """SIGKILL at random moments: no answered purchase is lost, each has its entitlement and events (R50)."""
-    acknowledged = []
+@pytest.mark.parametrize(
+    "kills", [20, pytest.param(1_000, marks=[pytest.mark.soak, pytest.mark.timeout(1_700)])], ids=str
+)
+def test_nothing_acknowledged_is_lost_to_a_kill_and_nothing_is_half_done(tmp_path, kills):
+    """SIGKILL at random moments of purchases and deliveries: what was answered is there, and whole (R50)."""
     chance = random.Random(20261028)
-    for _ in range(KILLS):
-        with emulator_process(db) as (process, url):
-            killer = threading.Timer(chance.uniform(0.01, 0.12), os.kill, [process.pid, signal.SIGKILL])
-            killer.start()
-            sell_until_it_dies(url, acknowledged)
-            killer.join()
-        check_whole(db, acknowledged)
-    assert len(acknowledged) > KILLS  # it did sell between the kills
+    sold = 0
+    for number in range(0, kills, KILLS_A_FILE):
+        sold += survive(tmp_path / f"{number}.db", min(KILLS_A_FILE, kills - number), chance)
+    print(f"{kills} kills, {sold} acknowledged changes, none lost, none half done")  # noqa: T201 - the figure of the soak
+    assert sold > kills  # it did sell between the kills
 
 
-def check_whole(db, acknowledged):
+def survive(db, kills, chance):
+    """Kill the emulator over one file again and again, and look at the file each time."""
+    acknowledged = []
+    with Receiver() as receiver:
+        for _ in range(kills):
+            with emulator_process(db, receiver.url) as (process, url):
+                killer = threading.Timer(chance.uniform(0.01, 0.15), os.kill, [process.pid, signal.SIGKILL])
+                killer.start()
+                sell_until_it_dies(url, acknowledged)
+                killer.join()
+            check_whole(db, acknowledged, heard(receiver))
+        with StripeEmulator(db=db) as emulator:  # what was not told before is told in the end
+            assert emulator.delivered(30)
+            assert heard(receiver) == {delivery.event for delivery in emulator.deliveries()}
+    return len(acknowledged)
+
+
+def heard(receiver):
+    """Name the events that came through; of a POST cut in two there is only a part."""
+    whole = [one for one in list(receiver.received) if len(one.body) == int(one.headers["Content-Length"])]
+    return {json.loads(one.body)["id"] for one in whole}
+
+
+def check_whole(db, acknowledged, heard):
+    """Each purchase has its entitlement, its events and their places in the outbox; no event was told that isn't so."""
     store = Store(db)
     try:
         with store.transaction() as tx:
-            assert tx.sql("PRAGMA integrity_check").fetchone() == ("ok",)
+            assert tx.sql("PRAGMA integrity_check").fetchall() == [("ok",)]
             customers = {one["id"] for one in tx.all("customer")}
             subscriptions = {one["id"]: one["customer"] for one in tx.all("subscription")}
-            entitled = {parent for (parent,) in tx.sql("SELECT parent FROM objects WHERE kind = 'active_entitlement'")}
+            items = [parent for (parent,) in tx.sql("SELECT parent FROM objects WHERE kind = 'subscription_item'")]
+            entitled = [parent for (parent,) in tx.sql("SELECT parent FROM objects WHERE kind = 'active_entitlement'")]
             events = tx.all("event")
+            endpoints = {one["id"] for one in tx.all("webhook_endpoint")}
+            outbox = tx.sql("SELECT event, endpoint, state, seq FROM deliveries").fetchall()
+            taken = {number for (number,) in tx.sql("SELECT delivery FROM attempts WHERE status = 200")}
     finally:
         store.close()
     told = {
-        kind: {event["data"]["object"][name] for event in events if event["type"] == kind}
+        kind: sorted(event["data"]["object"][name] for event in events if event["type"] == kind)
         for kind, name in (
             ("customer.created", "id"),
             ("customer.subscription.created", "id"),
             ("entitlements.active_entitlement_summary.updated", "customer"),
         )
     }
+    of_the_shop = {"product.created", "price.created"}
     assert {customer for customer, _ in acknowledged} <= customers
     assert {subscription for _, subscription in acknowledged if subscription} <= subscriptions.keys()
-    assert entitled == set(subscriptions.values())
+    assert sorted(items) == sorted(subscriptions)
+    assert sorted(entitled) == sorted(subscriptions.values())
     assert told == {
-        "customer.created": customers,
-        "customer.subscription.created": set(subscriptions),
-        "entitlements.active_entitlement_summary.updated": entitled,
+        "customer.created": sorted(customers),
+        "customer.subscription.created": sorted(subscriptions),
+        "entitlements.active_entitlement_summary.updated": sorted(entitled),
     }
+    to_tell = {
+        (event["id"], endpoint) for event in events if event["type"] not in of_the_shop for endpoint in endpoints
+    }
+    assert sorted(to_tell) == sorted((event, endpoint) for event, endpoint, _, _ in outbox)
+    assert {number for _, _, state, number in outbox if state == "succeeded"} == taken
+    assert heard <= {event["id"] for event in events}
 
 
 def test_a_restart_remembers_everything(db, connect):

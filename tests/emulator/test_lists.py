@@ -136,3 +136,64 @@ def test_the_envelope_names_its_path(wire):
         "has_more": False,
         "url": "/v1/customers",
     }
+
+
+# Everything, exactly once
+
+
+def both_ways(listed, *, backwards=True):
+    """Walk a list from its newest and, where it can be, from its oldest; give the ids of each walk."""
+    forwards = [one.id for one in listed(limit=100).auto_paging_iter()]
+    if not backwards:
+        return forwards, None
+    rest = [one.id for one in listed(limit=100, ending_before=forwards[-1]).auto_paging_iter()]
+    return forwards, [forwards[-1], *rest]
+
+
+def test_501_features_are_paged_exactly_both_ways(connect):
+    """The official client finds each of 501 features once, newest first, and backwards in the opposite order."""
+    with StripeEmulator(catalog=shop_with(501)) as emulator:
+        client = connect(emulator)
+        forwards, backwards = both_ways(lambda **params: client.entitlements.features.list(params))
+        named = [client.entitlements.features.retrieve(forwards[place]).lookup_key for place in (0, -1)]
+        assert named == ["feature_500", "feature_000"]
+        assert len(set(forwards)) == len(forwards) == 501
+        assert backwards == forwards[::-1]
+        attached, back = both_ways(lambda **params: client.products.features.list("prod_all", params))
+        assert len(set(attached)) == len(attached) == 501
+        assert back == attached[::-1]
+
+
+def test_250_entitlements_are_paged_exactly_both_ways(connect):
+    """The official client finds each of 250 entitlements once, by the list and by the summary's own url."""
+    with StripeEmulator(catalog=shop_with(250)) as emulator:
+        client = connect(emulator)
+        customer = emulator.customer()
+        emulator.subscribe(customer, "all")
+        listed = client.entitlements.active_entitlements.list
+        forwards, backwards = both_ways(lambda **params: listed({"customer": customer, **params}))
+        assert len(set(forwards)) == len(forwards) == 250
+        assert backwards == forwards[::-1]
+        kind = "entitlements.active_entitlement_summary.updated"
+        inlined = client.events.list({"type": kind}).data[0].data.object["entitlements"]
+        assert [one.id for one in inlined.auto_paging_iter()] == forwards
+
+
+def test_120_payment_attempts_are_paged_exactly(connect):
+    """The official client finds each of 120 attempts once, newest first; this list only goes forwards."""
+    with StripeEmulator() as emulator:
+        report = "/v1/payment_records/report_payment"
+        first = {"outcome": "failed", "failed": {"failed_at": 1}, "initiated_at": 1}
+        paid = {
+            "payment_method_details": {"payment_method": "pm_1"},
+            "amount_requested": {"currency": "usd", "value": 9},
+        }
+        record = emulator.request("POST", report, **first, **paid)
+        made = [record["latest_payment_attempt_record"]]
+        for _ in range(119):
+            again = emulator.request("POST", f"/v1/payment_records/{record['id']}/report_payment_attempt", **first)
+            made.append(again["latest_payment_attempt_record"])
+        listed = connect(emulator).payment_attempt_records.list
+        forwards, _ = both_ways(lambda **params: listed({"payment_record": record["id"], **params}), backwards=False)
+        assert forwards == made[::-1]
+        assert len(set(forwards)) == 120

@@ -74,7 +74,9 @@ def test_a_feature_is_granted_once_and_only_by_what_grants():
         ({"status": "trialing", "trial_end": 100, "cancel_at": 100}, [100], Turn(100, "cancel")),
         ({"status": "paused", "trial_end": 100}, [100], None),
         ({"status": "canceled"}, [100], None),
-        ({"status": "incomplete"}, [100], None),
+        ({"status": "incomplete", "created": 100}, [], Turn(100 + 23 * 3_600, "expire")),
+        ({"status": "paused", "cancel_at": 50}, [100], Turn(50, "cancel")),
+        ({"status": "active", "pause_collection": {"resumes_at": 50}}, [100], Turn(50, "collect")),
     ],
 )
 def test_what_comes_next(fields, ends, turn):

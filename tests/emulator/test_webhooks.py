@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 
 import pytest
 import stripe
 from emulator_receiver import Receiver
 
-from entitlements.emulator import StripeEmulator
+from entitlements.emulator import Clock, StripeEmulator
+from entitlements.emulator.odds import Odds
 
 
 def read(received, secret):
@@ -218,3 +220,169 @@ def test_an_update_that_changes_nothing_sends_nothing(emulator, client):
     customer = client.customers.create({"name": "Alice"})
     client.customers.update(customer.id, {"name": "Alice"})
     assert client.events.list({"type": "customer.updated"}).data == []
+
+
+def types(receiver, count):
+    return [json.loads(one.body)["type"] for one in receiver.wait_for(count)]
+
+
+PURCHASE = ["customer.created", "customer.subscription.created", "entitlements.active_entitlement_summary.updated"]
+
+
+def test_a_disabled_endpoint_is_left_alone_until_it_is_enabled_again(client):
+    """Disabling stops what is still to be sent; enabled again, it goes on where it stood."""
+    with Receiver(500) as receiver, StripeEmulator(retries=(0.05,) * 40) as emulator:
+        secret = emulator.webhook(receiver.url)
+        endpoint = emulator.request("GET", "/v1/webhook_endpoints")["data"][0]["id"]
+        emulator.webhook_faults.hold(times=1)
+        emulator.customer("cus_held")
+        emulator.request("POST", f"/v1/webhook_endpoints/{endpoint}", disabled=True)
+        emulator.webhook_faults.clear()
+        assert not emulator.delivered(0.1)
+        assert receiver.received == []
+        emulator.request("POST", f"/v1/webhook_endpoints/{endpoint}", disabled=False)
+        assert emulator.delivered()
+        assert [read(one, secret).data.object.id for one in receiver.received] == ["cus_held"] * 2
+        assert [attempt.status for attempt in emulator.deliveries()[0].attempts] == [500, 200]
+
+
+def test_a_deleted_endpoint_is_sent_nothing_more():
+    """Deleting drops what is to be tried again, and says so."""
+    with Receiver(*[500] * 100) as receiver, StripeEmulator(retries=(60.0,)) as emulator:
+        emulator.webhook(receiver.url)
+        emulator.customer()
+        receiver.wait_for(1)
+        endpoint = emulator.request("GET", "/v1/webhook_endpoints")["data"][0]["id"]
+        emulator.request("DELETE", f"/v1/webhook_endpoints/{endpoint}")
+        assert emulator.delivered()
+        assert [delivery.state for delivery in emulator.deliveries()] == ["dropped"]
+        assert len(receiver.received) == 1
+
+
+def test_webhooks_may_be_held_back(emulator, receiver):
+    """Held deliveries wait for the release and then come in their order; other types pass them."""
+    emulator.webhook(receiver.url)
+    hold = emulator.webhook_faults.hold("customer.*")
+    emulator.subscribe(emulator.customer(), "pro")
+    assert types(receiver, 1) == PURCHASE[2:]
+    assert not emulator.delivered(0.02)
+    assert (hold.hits, [delivery.faults for delivery in emulator.deliveries()]) == (2, [("hold",), ("hold",), ()])
+    hold.release()
+    assert types(receiver, 3) == [PURCHASE[2], *PURCHASE[:2]]
+    assert emulator.delivered()
+
+
+def test_webhooks_may_be_late(emulator, receiver):
+    """A delayed delivery comes after its seconds; those behind it don't wait."""
+    emulator.webhook(receiver.url)
+    emulator.webhook_faults.delay(0.2, "customer.created")
+    begun = time.monotonic()
+    emulator.subscribe(emulator.customer(), "pro")
+    assert types(receiver, 3) == [*PURCHASE[1:], PURCHASE[0]]
+    assert time.monotonic() - begun >= 0.2
+
+
+def test_webhooks_may_come_twice(emulator, receiver):
+    """A copy is the same event, signed and listed by itself; the event knows how many it waits for."""
+    secret = emulator.webhook(receiver.url)
+    fault = emulator.webhook_faults.duplicate("customer.created", copies=2, times=1)
+    emulator.customer("cus_a")
+    emulator.customer("cus_b")
+    events = [read(one, secret) for one in receiver.wait_for(4)]
+    assert sorted(event.data.object.id for event in events) == ["cus_a", "cus_a", "cus_a", "cus_b"]
+    assert len({event.id for event in events}) == 2
+    assert emulator.delivered()
+    assert fault.hits == 1
+    listed = sorted((len(delivery.faults), delivery.faults, delivery.state) for delivery in emulator.deliveries())
+    assert listed == [(0, (), "succeeded"), *[(1, ("duplicate",), "succeeded")] * 3]
+
+
+def test_webhooks_may_never_come(emulator, receiver, client):
+    """A dropped delivery is made to nobody; the event is listed as not delivered."""
+    emulator.webhook(receiver.url)
+    emulator.webhook_faults.drop("customer.subscription.*")
+    emulator.subscribe(emulator.customer(), "pro")
+    assert types(receiver, 2) == [PURCHASE[0], PURCHASE[2]]
+    assert emulator.delivered()
+    (dropped,) = (delivery for delivery in emulator.deliveries() if delivery.state == "dropped")
+    assert (dropped.type, dropped.attempts, dropped.faults) == (PURCHASE[1], (), ("drop",))
+    assert [event.id for event in client.events.list({"delivery_success": False, "type": "customer.*"}).data] == [
+        dropped.event
+    ]
+
+
+def test_webhooks_may_come_in_another_order(emulator, receiver):
+    """A full window comes the other way round; what doesn't fill one comes when patience is over."""
+    emulator.webhook(receiver.url)
+    emulator.webhook_faults.reorder(window=3, patience=0.1)
+    emulator.subscribe(emulator.customer(), "pro")
+    assert types(receiver, 3) == PURCHASE[::-1]
+    assert emulator.delivered()
+    by_attempt = sorted(emulator.deliveries(), key=lambda delivery: delivery.attempts[0].number)
+    assert [delivery.type for delivery in by_attempt] == PURCHASE[::-1]
+    emulator.customer("cus_1")
+    emulator.customer("cus_2")
+    ids = [json.loads(one.body)["data"]["object"]["id"] for one in receiver.wait_for(5)[3:]]
+    assert ids == ["cus_2", "cus_1"]
+
+
+def test_a_shuffle_is_the_same_for_the_same_seed():
+    """The order of a seeded window can be had again, and another seed gives another."""
+
+    def order(seed):
+        with Receiver() as receiver, StripeEmulator() as emulator:
+            emulator.webhook(receiver.url)
+            emulator.webhook_faults.reorder(window=6, seed=seed, patience=30)
+            for number in range(6):
+                emulator.customer(f"cus_{number}")
+            return [json.loads(one.body)["data"]["object"]["id"] for one in receiver.wait_for(6)]
+
+    assert order(1) == order(1) != order(2)
+
+
+def test_webhook_faults_strike_one_endpoint_or_by_chance(emulator, receiver):
+    """An endpoint is named by its id or URL; a chance with a seed strikes the same deliveries again."""
+    with Receiver() as other:
+        emulator.webhook(receiver.url)
+        emulator.webhook(other.url)
+        emulator.webhook_faults.drop(endpoint=other.url)
+        by_chance = emulator.webhook_faults.sometimes(0.5, seed=4).drop(endpoint=receiver.url)
+        for number in range(12):
+            emulator.customer(f"cus_{number}")
+        assert emulator.delivered()
+        assert other.received == []
+        came = [json.loads(one.body)["data"]["object"]["id"] for one in receiver.received]
+        odds = Odds(0.5, seed=4)
+        spared = [f"cus_{number}" for number in range(12) if not odds.happens()]
+        assert (came, by_chance.hits) == (spared, 12 - len(spared))
+
+
+def test_reset_forgets_the_faults_of_webhooks(emulator, receiver):
+    """After `reset` webhooks come as ever."""
+    emulator.webhook_faults.drop()
+    emulator.reset()
+    emulator.webhook(receiver.url)
+    emulator.customer()
+    assert types(receiver, 1) == ["customer.created"]
+    assert emulator.webhook_faults.listed() == ()
+
+
+def test_a_rolled_secret_signs_beside_the_old_one_for_a_while(receiver):
+    """Both secrets verify until the overlap is over, then the new one alone; the fake `v0` is there throughout."""
+    with StripeEmulator(clock=Clock(1_700_000_000)) as emulator:
+        old = emulator.webhook(receiver.url)
+        new = emulator.roll_secret(receiver.url, overlap=60)
+        emulator.customer()
+        emulator.advance(seconds=60)
+        emulator.customer()
+        both, alone = receiver.wait_for(2)
+        for one, secrets in ((both, [new, old]), (alone, [new])):
+            parts = [part.partition("=")[0] for part in one.signature.split(",")]
+            assert parts == ["t", *["v1"] * len(secrets), "v0"]
+            for secret in secrets:
+                assert stripe.Webhook.construct_event(one.body, one.signature, secret, tolerance=None).id
+        with pytest.raises(stripe.SignatureVerificationError):
+            stripe.Webhook.construct_event(alone.body, alone.signature, old, tolerance=None)
+        assert emulator.webhook(receiver.url) == new
+        with pytest.raises(LookupError, match="'we_none' is no endpoint"):
+            emulator.roll_secret("we_none")

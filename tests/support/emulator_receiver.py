@@ -74,6 +74,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     receiver: Receiver
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: the sender was killed."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:

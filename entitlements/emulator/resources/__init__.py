@@ -9,10 +9,17 @@ from entitlements.emulator.resources import (
     customers,
     events,
     features,
+    files,
+    pausing,
+    payment_attempt_records,
+    payment_records,
     prices,
     product_features,
     products,
+    scheduled_query_runs,
+    subscription_lists,
     subscriptions,
+    test_clocks,
     webhook_endpoints,
 )
 
@@ -30,7 +37,14 @@ _ROOMS = (
     prices,
     features,
     subscriptions,
+    subscription_lists,
+    pausing,
+    test_clocks,
     active_entitlements,
+    payment_records,
+    payment_attempt_records,
+    scheduled_query_runs,
+    files,
     events,
     webhook_endpoints,
 )
@@ -44,8 +58,9 @@ LOADERS: Mapping[tuple[str, str], Loader | None] = {
     ("product", "default_price"): prices.load,
     ("product", "tax_code"): None,
     ("customer", "default_source"): None,
-    ("customer", "test_clock"): None,
+    ("customer", "test_clock"): test_clocks.load,
     ("subscription", "customer"): customers.load,
+    ("subscription", "test_clock"): test_clocks.load,
     **{
         ("subscription", field): None
         for field in (
@@ -56,7 +71,6 @@ LOADERS: Mapping[tuple[str, str], Loader | None] = {
             "on_behalf_of",
             "pending_setup_intent",
             "schedule",
-            "test_clock",
         )
     },
 }

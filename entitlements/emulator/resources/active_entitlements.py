@@ -16,7 +16,7 @@ from entitlements.emulator.wire.routes import Call, Route
 if TYPE_CHECKING:
     from entitlements.emulator.store import Json
 
-__all__ = ["ROUTES", "refresh"]
+__all__ = ["ROUTES", "derive", "refresh"]
 
 _KIND = "active_entitlement"
 _WHAT = "active entitlement"
@@ -25,26 +25,36 @@ _INLINED = 10  # a summary event carries no more
 
 def refresh(call: Call, customer: str) -> None:
     """Bring a customer's entitlements in step with their subscriptions, and tell of it if anything changed."""
-    held = {entitlement["feature"]: entitlement for entitlement in call.tx.all(_KIND, parent=customer)}
-    change = lifecycle.changes(held, lifecycle.entitled(_sources(call, customer), call.rules))
-    if not change:
-        return
     before = _summary(call, customer)
-    for feature in change.lost:
-        call.tx.drop(_KIND, held[feature]["id"])
-    for feature in change.gained:
-        call.tx.add(_KIND, _entitlement(call, feature), parent=customer)
+    if not derive(call, customer):
+        return
     previous = {"entitlements": {"data": before["entitlements"]["data"]}}
     kind = "entitlements.active_entitlement_summary.updated"
     events.emit(call.on_its_own(), kind, _summary(call, customer), previous)
 
 
+def derive(call: Call, customer: str) -> lifecycle.Change:
+    """Bring a customer's entitlements in step with their subscriptions; say what changed."""
+    held = {entitlement["feature"]: entitlement for entitlement in call.tx.all(_KIND, parent=customer)}
+    change = lifecycle.changes(held, lifecycle.entitled(_sources(call, customer), call.rules))
+    for feature in change.lost:
+        call.tx.drop(_KIND, held[feature]["id"])
+    for feature in change.gained:
+        call.tx.add(_KIND, _entitlement(call, feature), parent=customer)
+    return change
+
+
 def _sources(call: Call, customer: str) -> list[lifecycle.Source]:
     return [
-        lifecycle.Source(subscription["status"], tuple(item["features"]))
+        lifecycle.Source(subscription["status"], tuple(item["features"]), _pause(subscription))
         for subscription in call.tx.all("subscription", parent=customer)
         for item in subscription_items.of(call.tx, subscription["id"])
     ]
+
+
+def _pause(subscription: Json) -> str | None:
+    details = subscription.get("status_details")
+    return None if details is None else str(details["paused"]["subscription"]["type"])
 
 
 def _entitlement(call: Call, feature: str) -> Json:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 from entitlements.emulator import events
 from entitlements.emulator.ids import new_id
 from entitlements.emulator.store import Cursor, Filter
+from entitlements.emulator.wire.currencies import Currency
 from entitlements.emulator.wire.errors import invalid, missing_parameter, no_such
 from entitlements.emulator.wire.lists import PAGE, bounds, page
-from entitlements.emulator.wire.params import Choice, Fields, Flag, Items, Metadata, Range, Text, Whole, merged
+from entitlements.emulator.wire.params import Choice, Fields, Flag, Items, Metadata, Range, Text, Whole, given, merged
 from entitlements.emulator.wire.routes import Call, Route
 
 if TYPE_CHECKING:
     from entitlements.emulator.store import Json, Transaction
     from entitlements.emulator.wire.params import Spec
 
-__all__ = ["OF_PRODUCT", "ROUTES", "add", "as_plan", "load"]
+__all__ = ["OF_PRODUCT", "ROUTES", "add", "as_plan", "blank", "load"]
 
 _KIND = "price"
 _RECURRING: Spec = {
@@ -26,7 +27,7 @@ _RECURRING: Spec = {
     "usage_type": Choice(("licensed", "metered")),
 }
 OF_PRODUCT: Spec = {
-    "currency": Text(3, required=True),
+    "currency": Currency(required=True),
     "metadata": Metadata(),
     "recurring": Fields(_RECURRING),
     "tax_behavior": Choice(("exclusive", "inclusive", "unspecified")),
@@ -68,29 +69,43 @@ def add(call: Call, wanted: Json, named: str | None = None) -> Json:
     amount, decimal = _amount(wanted)
     recurring = wanted.get("recurring")
     price: Json = {
-        "id": named or new_id("price_1", 23),
-        "object": "price",
-        "active": wanted.get("active", True),
-        "billing_scheme": "per_unit",
-        "created": call.now,
-        "currency": wanted["currency"].lower(),
-        "custom_unit_amount": None,
-        "livemode": False,
-        "lookup_key": wanted.get("lookup_key"),
+        **blank(call, named or new_id("price_1", 23), wanted["product"]),
+        **given(wanted, ("active", "lookup_key", "nickname", "tax_behavior")),
+        "currency": wanted["currency"],
         "metadata": merged({}, wanted.get("metadata")),
-        "nickname": wanted.get("nickname"),
-        "product": wanted["product"],
         "recurring": None if recurring is None else {**_MONTHLY, **recurring},
-        "tax_behavior": wanted.get("tax_behavior", "unspecified"),
-        "tiers_mode": None,
-        "transform_quantity": None,
         "type": "one_time" if recurring is None else "recurring",
         "unit_amount": amount,
         "unit_amount_decimal": decimal,
     }
-    call.tx.add(_KIND, price, parent=price["product"])
+    call.tx.add(_KIND, price, parent=wanted["product"])
     events.emit(call, "price.created", price)
     return price
+
+
+def blank(call: Call, price_id: str, product: str) -> Json:
+    """Make a price of which only the product is known."""
+    return {
+        "id": price_id,
+        "object": "price",
+        "active": True,
+        "billing_scheme": "per_unit",
+        "created": call.now,
+        "currency": "usd",
+        "custom_unit_amount": None,
+        "livemode": False,
+        "lookup_key": None,
+        "metadata": {},
+        "nickname": None,
+        "product": product,
+        "recurring": None,
+        "tax_behavior": "unspecified",
+        "tiers_mode": None,
+        "transform_quantity": None,
+        "type": "one_time",
+        "unit_amount": 0,
+        "unit_amount_decimal": "0",
+    }
 
 
 _MONTHLY = {
@@ -194,7 +209,7 @@ _LIST: Spec = {
     **PAGE,
     "active": Flag(),
     "created": Range(),
-    "currency": Text(3),
+    "currency": Currency(),
     "lookup_keys": Items(Text(200), most=10),
     "product": Text(),
     "type": Choice(("one_time", "recurring")),

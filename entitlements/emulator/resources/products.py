@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from entitlements.emulator.store import Json, Transaction
     from entitlements.emulator.wire.params import Spec
 
-__all__ = ["ROUTES", "load"]
+__all__ = ["ROUTES", "blank", "load"]
 
 _KIND = "product"
 _PLAIN: Spec = {
@@ -47,7 +47,20 @@ def create(call: Call) -> Json:
     product_id = call.params.get("id") or new_id("prod_")
     if call.tx.get(_KIND, product_id) is not None:
         raise invalid("Product already exists.", "id", "resource_already_exists")
-    product: Json = {
+    product = {**blank(call, product_id), **given(call.params, ("type",)), **_written(call)}
+    product["metadata"] = merged({}, call.params.get("metadata"))
+    call.tx.add(_KIND, product)
+    if "default_price_data" in call.params:
+        price = prices.add(call, {**call.params["default_price_data"], "product": product_id})
+        product["default_price"] = price["id"]
+        call.tx.put(_KIND, product)
+    events.emit(call, "product.created", product)
+    return product
+
+
+def blank(call: Call, product_id: str) -> Json:
+    """Make a product of which nothing is known."""
+    return {
         "id": product_id,
         "object": "product",
         "active": True,
@@ -57,26 +70,18 @@ def create(call: Call) -> Json:
         "images": [],
         "livemode": False,
         "marketing_features": [],
-        "metadata": merged({}, call.params.get("metadata")),
-        "name": call.params["name"],
+        "metadata": {},
+        "name": product_id,
         "package_dimensions": None,
         "shippable": None,
         "statement_descriptor": None,
         "tax_code": None,
         "tax_details": None,
-        "type": call.params.get("type", "service"),
+        "type": "service",
         "unit_label": None,
         "updated": call.now,
         "url": None,
-        **_written(call),
     }
-    call.tx.add(_KIND, product)
-    if "default_price_data" in call.params:
-        price = prices.add(call, {**call.params["default_price_data"], "product": product_id})
-        product["default_price"] = price["id"]
-        call.tx.put(_KIND, product)
-    events.emit(call, "product.created", product)
-    return product
 
 
 def _written(call: Call) -> Json:

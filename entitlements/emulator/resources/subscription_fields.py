@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from entitlements.emulator import lifecycle
 from entitlements.emulator.resources import subscription_items
+from entitlements.emulator.wire.errors import invalid
 from entitlements.emulator.wire.lists import PAGE
-from entitlements.emulator.wire.params import Choice, Fields, Flag, Metadata, Moment, Range, Text, Whole, merged
+from entitlements.emulator.wire.params import Choice, Fields, Flag, Metadata, Moment, Range, Text, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from entitlements.emulator.wire.params import Spec
     from entitlements.emulator.wire.routes import Call
 
-__all__ = ["CREATE", "LIST", "UPDATE", "blank", "cancellation"]
+__all__ = ["CANCEL", "CREATE", "LIST", "UPDATE", "blank", "cancellation", "trial"]
+
+_DAY = 86_400
+_LONGEST_TRIAL = 730 * _DAY
 
 _END_BEHAVIOR = Fields(
     {"missing_payment_method": Choice(("cancel", "create_invoice", "pause"), required=True)}, required=True
@@ -29,9 +33,11 @@ _BOTH: Spec = {
     "default_payment_method": Text(),
     "description": Text(500, unsets=True),
     "metadata": Metadata(),
-    # Payment is taken to succeed, so these three change nothing that can be seen here.
+    # Payment is taken to succeed, unless it is left to be confirmed: see `default_incomplete`.
     "off_session": Flag(),
-    "payment_behavior": Choice(("allow_incomplete", "error_if_incomplete")),
+    "payment_behavior": Choice(
+        ("allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete")
+    ),
     "proration_behavior": Choice(("always_invoice", "create_prorations", "none")),
     "trial_end": Moment(("now",)),
     "trial_settings": Fields({"end_behavior": _END_BEHAVIOR}),
@@ -46,7 +52,26 @@ _PAUSE = Fields(
     {"behavior": Choice(("keep_as_draft", "mark_uncollectible", "void"), required=True), "resumes_at": Moment()},
     unsets=True,
 )
-UPDATE: Spec = {**_BOTH, "items": subscription_items.UPDATE, "pause_collection": _PAUSE, "proration_date": Moment()}
+_FEEDBACK = (
+    "customer_service",
+    "low_quality",
+    "missing_features",
+    "other",
+    "switched_service",
+    "too_complex",
+    "too_expensive",
+    "unused",
+)
+_DETAILS = Fields({"comment": Text(unsets=True), "feedback": Choice(_FEEDBACK, unsets=True)})
+CANCEL: Spec = {"cancellation_details": _DETAILS, "invoice_now": Flag(), "prorate": Flag()}
+UPDATE: Spec = {
+    **_BOTH,
+    "billing_cycle_anchor": Choice(("now", "unchanged")),
+    "cancellation_details": _DETAILS,
+    "items": subscription_items.UPDATE,
+    "pause_collection": _PAUSE,
+    "proration_date": Moment(),
+}
 LIST: Spec = {
     **PAGE,
     "collection_method": _BOTH["collection_method"],
@@ -54,10 +79,11 @@ LIST: Spec = {
     "customer": Text(),
     "price": Text(),
     "status": Choice((*lifecycle.STATUSES, "all", "ended")),
+    "test_clock": Text(),
 }
 
 
-def blank(call: Call, subscription_id: str) -> Json:
+def blank(call: Call, subscription_id: str, customer: str) -> Json:
     """Make an active subscription that begins now, its items aside."""
     return {
         "id": subscription_id,
@@ -77,7 +103,7 @@ def blank(call: Call, subscription_id: str) -> Json:
         "collection_method": "charge_automatically",
         "created": call.now,
         "currency": "usd",
-        "customer": call.params["customer"],
+        "customer": customer,
         "customer_account": None,
         "days_until_due": None,
         "default_payment_method": None,
@@ -90,7 +116,7 @@ def blank(call: Call, subscription_id: str) -> Json:
         "latest_invoice": None,
         "livemode": False,
         "managed_payments": None,
-        "metadata": merged({}, call.params.get("metadata")),
+        "metadata": {},
         "next_pending_invoice_item_invoice": None,
         "on_behalf_of": None,
         "pause_collection": None,
@@ -109,6 +135,22 @@ def blank(call: Call, subscription_id: str) -> Json:
     }
 
 
+def trial(call: Call) -> Json:
+    """Say when a subscription's trial ends, if the request gives it one."""
+    end = call.params.get("trial_end")
+    if "trial_period_days" in call.params:
+        if end is not None:
+            raise invalid("You may only specify one of these parameters: trial_end, trial_period_days.", "trial_end")
+        end = call.now + call.params["trial_period_days"] * _DAY
+    elif isinstance(end, int) and end <= call.now:
+        raise invalid(f"Invalid timestamp: `trial_end` must lie in the future; {end} has passed.", "trial_end")
+    if end is None or end in {"now", call.now}:
+        return {}
+    if end > call.now + _LONGEST_TRIAL:
+        raise invalid(f"Invalid timestamp: a trial can last 730 days at most; {end} is later than that.", "trial_end")
+    return {"status": "trialing", "trial_start": call.now, "trial_end": end, "billing_cycle_anchor": end}
+
+
 def cancellation(call: Call, subscription: Json, items: Sequence[Json]) -> Json:
     """Say when a subscription will end: at its period's end, at a moment, or no longer."""
     at_period_end = call.params.get("cancel_at_period_end")
@@ -119,5 +161,7 @@ def cancellation(call: Call, subscription: Json, items: Sequence[Json]) -> Json:
         return {"cancel_at": end, "cancel_at_period_end": True, "canceled_at": subscription["canceled_at"] or call.now}
     if "cancel_at" in call.params or at_period_end is not None:
         at = call.params.get("cancel_at")
+        if at is not None and at <= call.now:
+            raise invalid(f"Invalid timestamp: `cancel_at` must lie in the future; {at} has passed.", "cancel_at")
         return {"cancel_at": at, "cancel_at_period_end": False, "canceled_at": None if at is None else call.now}
     return {}

@@ -22,6 +22,7 @@ __all__ = [
     "add",
     "change",
     "features_of",
+    "keep",
     "move",
     "of",
     "recurring_price",
@@ -81,6 +82,14 @@ def add(call: Call, subscription: Json, wanted: Json, param: str) -> Json:
     return call.tx.add(_KIND, place(call, subscription, item), parent=subscription["id"])
 
 
+def keep(call: Call, subscription: str, item: Json) -> None:
+    """Keep an item as Stripe's API gave it, with the features its product has here."""
+    names = ("id", "created", "metadata", "quantity", "current_period_start", "current_period_end")
+    price = prices.load(call.tx, item["price"]["id"])
+    kept = {**{name: item[name] for name in names}, "price": price["id"]}
+    call.tx.add(_KIND, {**kept, "features": features_of(call.tx, price["product"])}, parent=subscription)
+
+
 def place(call: Call, subscription: Json, item: Json) -> Json:
     """Give an item the period that holds the present moment."""
     if subscription["status"] == "trialing":
@@ -128,10 +137,10 @@ def move(call: Call, subscription: Json) -> None:
         call.tx.put(_KIND, place(call, subscription, item))
 
 
-def renew(call: Call, subscription: Json) -> None:
-    """Begin the next period of every item whose period is over, with the features of today's catalogue."""
+def renew(call: Call, subscription: Json, *, at_once: bool = False) -> None:
+    """Begin the next period of every item whose period is over, or of all, with the features of today's catalogue."""
     for item in of(call.tx, subscription["id"]):
-        if item["current_period_end"] <= call.now:
+        if at_once or item["current_period_end"] <= call.now:
             product = prices.load(call.tx, item["price"])["product"]
             renewed = place(call, subscription, {**item, "features": features_of(call.tx, product)})
             call.tx.put(_KIND, renewed)

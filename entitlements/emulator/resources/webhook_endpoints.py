@@ -48,6 +48,7 @@ def create(call: Call) -> Json:
         "object": "webhook_endpoint",
         "api_version": call.params.get("api_version"),
         "application": None,
+        "connect": call.params.get("connect", False),  # never told: it decides whose events come
         "created": call.now,
         "description": call.params.get("description"),
         "enabled_events": call.params["enabled_events"],
@@ -57,7 +58,7 @@ def create(call: Call) -> Json:
         "status": "enabled",
         "url": call.params["url"],
     }
-    return call.tx.add(_KIND, endpoint)
+    return _created(call.tx.add(_KIND, endpoint))
 
 
 def _check(call: Call) -> None:
@@ -91,7 +92,11 @@ def _load(call: Call) -> Json:
 
 def _rendered(endpoint: Json) -> Json:
     """Keep the secret back: only the answer to the creation tells it."""
-    return {name: value for name, value in endpoint.items() if name != "secret"}
+    return {name: value for name, value in _created(endpoint).items() if name != "secret"}
+
+
+def _created(endpoint: Json) -> Json:
+    return {name: value for name, value in endpoint.items() if name != "connect"}
 
 
 def retrieve(call: Call) -> Json:

@@ -1,13 +1,19 @@
-"""Keys: any test key opens the emulator, a live key never does."""
+"""Keys, whose account they open: any test key opens the emulator's own, a live key none."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
+from typing import TYPE_CHECKING
 
+from entitlements.emulator.store import DEFAULT_ACCOUNT
 from entitlements.emulator.wire.errors import ApiError
 
-__all__ = ["check_key", "is_live", "presented"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["account_of", "check_key", "is_live", "key_of", "presented"]
 
 
 def is_live(key: str) -> bool:
@@ -50,4 +56,40 @@ def check_key(key: str) -> None:
         message = "This API call cannot be made with a publishable API key. Please use a secret API key."
         raise ApiError(401, message, code="secret_key_required")
     if not key.startswith(("sk_test_", "rk_test_")):
-        raise ApiError(401, f"Invalid API Key provided: {key[:7]}{'*' * max(0, len(key) - 7)}")
+        raise _no_key(key)
+
+
+def _no_key(key: str) -> ApiError:
+    return ApiError(401, f"Invalid API Key provided: {key[:7]}{'*' * max(0, len(key) - 7)}")
+
+
+def key_of(account: str) -> str:
+    """Give the key of a connected account.
+
+    >>> key_of("acct_team")
+    'sk_test_acct_team'
+    """
+    return f"sk_test_{account}"
+
+
+def account_of(key: str, wanted: str | None, exists: Callable[[str], bool]) -> str:
+    """Name the account a request is for: the key's own, or the one that a platform's request names."""
+    own = _own(key, exists)
+    if not wanted or wanted == own:
+        return own
+    if own != DEFAULT_ACCOUNT or not exists(wanted):
+        message = (
+            f"The provided key '{key[:7]}{'*' * max(0, len(key) - 11)}{key[7:][-4:]}' does not have access to account "
+            f"'{wanted}' (or that account does not exist). Application access may have been revoked."
+        )
+        raise ApiError(403, message, code="account_invalid")
+    return wanted
+
+
+def _own(key: str, exists: Callable[[str], bool]) -> str:
+    named = re.fullmatch("[sr]k_test_(acct_.+)", key)
+    if named is None or named[1] == DEFAULT_ACCOUNT:
+        return DEFAULT_ACCOUNT
+    if not exists(named[1]):
+        raise _no_key(key)
+    return named[1]

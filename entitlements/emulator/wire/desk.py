@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from entitlements.emulator.ids import new_id
 from entitlements.emulator.lifecycle import Rules
+from entitlements.emulator.store import DEFAULT_ACCOUNT
+from entitlements.emulator.wire.auth import account_of
 from entitlements.emulator.wire.errors import ApiError, invalid, unrecognized_url
 from entitlements.emulator.wire.expand import expanded
 from entitlements.emulator.wire.forms import written
 from entitlements.emulator.wire.params import Items, Text, read
-from entitlements.emulator.wire.routes import Call, Origin, Route
+from entitlements.emulator.wire.routes import Call, Contents, Origin, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from typing import TypeAlias
 
     from entitlements.emulator.clock import Clock
     from entitlements.emulator.store import Json, Store, Transaction
     from entitlements.emulator.wire.expand import Loader
+
+    Within: TypeAlias = Callable[[Transaction], AbstractContextManager[None]]
 
 __all__ = ["Answer", "Ask", "Desk"]
 
@@ -40,20 +47,22 @@ class Ask:
     idempotency_key: str | None = None
     request: str = field(default_factory=lambda: new_id("req_"))
     named: str | None = None
+    account: str = DEFAULT_ACCOUNT
 
     @property
     def fingerprint(self) -> str:
         """Tell whether two requests with one idempotency key ask for the same thing."""
-        return hashlib.sha256(json.dumps(self.raw, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.raw, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, a JSON body, and headers beside the usual ones."""
+    """A status, a JSON body (or a file's contents in its place), and headers beside the usual ones."""
 
     status: int
     body: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    contents: Contents | None = None
 
     @classmethod
     def refusing(cls, error: ApiError) -> Answer:
@@ -73,25 +82,50 @@ class Desk:
     settle: Callable[[Call], bool]
     committed: Callable[[], None]
     rules: Rules = field(default_factory=Rules)
+    base: Callable[[], str] = lambda: "https://api.stripe.com"
 
-    def answer(self, ask: Ask) -> Answer:
-        """Answer a request; errors are answers too."""
+    def answer(self, ask: Ask, within: Within | None = None) -> Answer:
+        """Answer a request, its work done `within` a context of the transaction; errors are answers too."""
+
+        def job(call: Call) -> Answer:
+            with nullcontext() if within is None else within(call.tx):
+                return self._serve(ask, call)
+
         try:
             self.pass_time()
-            return self.work(lambda call: self._serve(ask, call), Origin(ask.request, ask.idempotency_key))
+            answer = self.work(job, Origin(ask.request, ask.idempotency_key), ask.account)
         except ApiError as error:
             return Answer.refusing(error)
+        if ask.method == "POST":
+            self.pass_time()  # a test clock that was told to advance, and what was made due at once
+        return answer
 
-    def perform(self, method: str, path: str, params: Mapping[str, object], *, named: str | None = None) -> Json:
+    def account(self, key: str, wanted: str | None) -> str:
+        """Say whose objects a key may touch, its own account's or those of the one it names; or refuse."""
+        return account_of(key, wanted, lambda name: self.work(lambda call: call.tx.get("account", name)) is not None)
+
+    def perform(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, object],
+        *,
+        named: str | None = None,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> Json:
         """Do what a request would do, from Python; refusals are raised. `named` chooses a new object's id."""
         self.pass_time()
-        ask = Ask(method, path, written(params), named=named)
-        return self.work(lambda call: self._execute(ask, call), Origin(ask.request))
+        ask = Ask(method, path, written(params), named=named, account=account)
+        answer = self.work(lambda call: self._execute(ask, call), Origin(ask.request), account)
+        self.pass_time()
+        if isinstance(answer, Contents):
+            raise TypeError(f"{method} {path} answers with a file, not with an object; ask for it over HTTP")
+        return answer
 
-    def work(self, job: Callable[[Call], _T], origin: Origin | None = None) -> _T:
+    def work(self, job: Callable[[Call], _T], origin: Origin | None = None, account: str = DEFAULT_ACCOUNT) -> _T:
         """Run a job in a transaction of its own, then tell of it."""
-        with self.store.transaction() as tx:
-            result = job(Call(tx, self.clock.now(), self.rules, origin or Origin()))
+        with self.store.transaction(account) as tx:
+            result = job(Call(tx, self.clock.now(), self.rules, origin or Origin(), base=self.base))
             wrote = tx.wrote
         if wrote:
             self.committed()
@@ -104,7 +138,8 @@ class Desk:
 
     def _serve(self, ask: Ask, call: Call) -> Answer:
         if ask.method != "POST" or ask.idempotency_key is None:
-            return Answer(200, json.dumps(self._execute(ask, call)))
+            result = self._execute(ask, call)
+            return Answer(200, "", contents=result) if isinstance(result, Contents) else Answer(200, json.dumps(result))
         _check_key_length(ask.idempotency_key)
         return _recall(ask, call.tx) or self._serve_first(ask, call)
 
@@ -113,12 +148,16 @@ class Desk:
         _remember(ask, answer, call)
         return answer
 
-    def _execute(self, ask: Ask, call: Call) -> Json:
+    def _execute(self, ask: Ask, call: Call) -> Json | Contents:
         route, ids = self._find(ask)
         params = read({**route.params, **_EXPAND} if route.expands else route.params, ask.raw)
         expand = params.pop("expand", [])
         answer = route.handler(replace(call, path=ask.path, ids=ids, params=params, named=ask.named))
-        return expanded(answer, expand, self.loaders, call.tx)
+        return answer if isinstance(answer, Contents) else expanded(answer, expand, self.loaders, call.tx)
+
+    def route(self, method: str, path: str) -> Route | None:
+        """Find the route a request is for."""
+        return next((route for route in self.routes if route.match(method, path) is not None), None)
 
     def _find(self, ask: Ask) -> tuple[Route, Mapping[str, str]]:
         for route in self.routes:
@@ -135,8 +174,8 @@ def _check_key_length(key: str) -> None:
 
 def _recall(ask: Ask, tx: Transaction) -> Answer | None:
     """Repeat the answer this key was first given, or refuse to use it for something else."""
-    query = "SELECT fingerprint, request, status, body FROM idempotency WHERE key = ? AND path = ?"
-    row = tx.sql(query, (ask.idempotency_key, ask.path)).fetchone()
+    query = "SELECT fingerprint, request, status, body FROM idempotency WHERE account = ? AND key = ? AND path = ?"
+    row = tx.sql(query, (ask.account, ask.idempotency_key, ask.path)).fetchone()
     if row is None:
         return None
     fingerprint, request, status, body = row
@@ -158,6 +197,16 @@ def _recall(ask: Ask, tx: Transaction) -> Answer | None:
 def _remember(ask: Ask, answer: Answer, call: Call) -> None:
     call.tx.sql("DELETE FROM idempotency WHERE at < ?", (call.now - _KEPT,))
     call.tx.sql(
-        "INSERT INTO idempotency (key, path, fingerprint, request, at, status, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (ask.idempotency_key, ask.path, ask.fingerprint, ask.request, call.now, answer.status, answer.body),
+        "INSERT INTO idempotency (account, key, path, fingerprint, request, at, status, body) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            ask.account,
+            ask.idempotency_key,
+            ask.path,
+            ask.fingerprint,
+            ask.request,
+            call.now,
+            answer.status,
+            answer.body,
+        ),
     )

@@ -148,17 +148,23 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a closed list of words."""
+    """One of a closed list of words; empty unsets it where that is allowed."""
 
     words: tuple[str, ...]
     required: bool = False
+    unsets: bool = False
 
-    def read(self, name: str, raw: object) -> str:
+    def read(self, name: str, raw: object) -> str | None:
         """Refuse a word that isn't listed."""
+        if raw == "" and self.unsets:
+            return None
         if not isinstance(raw, str) or raw not in self.words:
-            listed = ", ".join(self.words[:-1])
-            raise invalid(f"Invalid {name}: must be one of {listed}, or {self.words[-1]}", name)
+            raise invalid(f"Invalid {name}: must be {self._listed}", name)
         return raw
+
+    @property
+    def _listed(self) -> str:
+        return self.words[0] if len(self.words) == 1 else f"one of {', '.join(self.words[:-1])}, or {self.words[-1]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from entitlements.emulator.store import Json, Transaction
     from entitlements.emulator.wire.params import Spec
 
-__all__ = ["Call", "Handler", "Origin", "Route"]
+__all__ = ["Call", "Contents", "Handler", "Origin", "Route"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,14 @@ class Origin:
 
     request: str | None = None
     idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds: an answer that is no JSON."""
+
+    body: bytes
+    media: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +47,20 @@ class Call:
     ids: Mapping[str, str] = field(default_factory=dict[str, str])
     params: Json = field(default_factory=dict[str, Any])
     named: str | None = None  # an id chosen by code in this process, so that a demo can speak of cus_alice
+    clock: str | None = None  # the test clock whose time `now` is; none for the emulator's own
+    base: Callable[[], str] = str  # the address this is served at, for objects that hold a URL
 
     def on_its_own(self) -> Call:
         """Name nobody as the cause: Stripe does so for summaries, even when a request caused them."""
         return replace(self, origin=Origin())
 
+    def under(self, clock: str | None) -> Call:
+        """Work at the time of a test clock, if there is one."""
+        body = None if clock is None else self.tx.get("test_clock", clock)
+        return self if body is None else replace(self, now=body["frozen_time"], clock=clock)
 
-Handler: TypeAlias = Callable[[Call], "Json"]
+
+Handler: TypeAlias = Callable[[Call], "Json | Contents"]
 
 
 @dataclass(frozen=True)
