@@ -17,12 +17,15 @@ __all__ = ["emulator"]
 PORT: Final = 12111  # a port that stays, so that what was exported yesterday is still right
 
 
-def emulator(
+def emulator(  # noqa: PLR0913, PLR0917 - one parameter an option
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")] = PORT,
     db: Annotated[Path | None, typer.Option(metavar="FILE", help="A SQLite file to keep everything in.")] = None,
     catalog: Annotated[Path | None, typer.Option(metavar="FILE", help="Features and products, in TOML.")] = None,
     webhook: Annotated[str | None, typer.Option(metavar="URL", help="Where to send every event, signed.")] = None,
     api_key: Annotated[str | None, typer.Option(metavar="KEY", help="The test key to hand out.")] = None,
+    realistic: Annotated[
+        bool, typer.Option("--realistic", help="Keep Stripe's rate limits, and fail a little.")
+    ] = False,
 ) -> None:
     r"""Run a local Stripe that remembers: products, customers, subscriptions, entitlements, and signed webhooks.
 
@@ -49,10 +52,11 @@ def emulator(
         _announce(console, url, key, secret, _what(db, catalog))
 
     try:
-        serve(port, db, catalog, announce=announce, api_key=api_key or DEFAULT_KEY, webhook=webhook)
+        key, profile = api_key or DEFAULT_KEY, "realistic" if realistic else None
+        serve(port, db, catalog, announce=announce, api_key=key, webhook=webhook, profile=profile)
     except ApiError as error:
         fail(f"the webhook {webhook} was refused: {error}")
-    except (CatalogError, LiveKeyError, StoreError, OSError) as error:
+    except (CatalogError, LiveKeyError, StoreError, ValueError, OSError) as error:
         fail(str(error.strerror if isinstance(error, OSError) and error.strerror else error))
     console.print(
         "\nStopped." if db is None else f"\nStopped; everything is kept in {db}.", soft_wrap=True, style="dim"

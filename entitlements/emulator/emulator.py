@@ -64,7 +64,7 @@ class StripeEmulator(Shop):
 
     Raises:
         LiveKeyError: `api_key` is a live key.
-        ValueError: `profile` is none.
+        ValueError: `api_key` is no test key, or `profile` is none.
         CatalogError: the catalogue breaks a rule.
         StoreError: `db` can't be used.
 
@@ -93,6 +93,8 @@ class StripeEmulator(Shop):
             raise LiveKeyError(
                 f"{api_key[:8]}... is a live key; the emulator takes test keys only, such as {DEFAULT_KEY}"
             )
+        if not api_key.startswith(("sk_test_", "rk_test_")):
+            raise ValueError(f"api_key begins with {api_key[:3]!r}: give a test key, such as {DEFAULT_KEY}")
         super().__init__(lambda: self._open.desk, DEFAULT_ACCOUNT)
         self.api_key = api_key
         self.clock = clock or Clock()

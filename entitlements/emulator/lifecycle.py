@@ -55,6 +55,13 @@ class Rules:
             next period begins.
         revoking_pauses: the reasons for which a paused subscription withholds after all, such as `pause_requested`;
             Stripe keeps the entitlements of a trial that ended in `paused`, and is silent on the others.
+        archived_in_lists: list archived features too where `archived` isn't given; Stripe's field text says no, and
+            nobody has measured it.
+        unknown_customers_hold_nothing: answer the list of a customer that doesn't exist with an empty one instead of
+            an error; undocumented.
+        silent_deletion: send no summary event when a customer is deleted; undocumented.
+        previous_whole: name all former entitlements in a summary event's `previous_attributes`, not ten at most;
+            undocumented.
 
     >>> "unpaid" in Rules().granting, "unpaid" in Rules(granting=frozenset({"active", "trialing"})).granting
     (True, False)
@@ -63,6 +70,10 @@ class Rules:
     granting: frozenset[str] = frozenset({"trialing", "active", "past_due", "unpaid", "paused"})
     catalog_at_once: bool = False
     revoking_pauses: frozenset[Pause] = frozenset()
+    archived_in_lists: bool = False
+    unknown_customers_hold_nothing: bool = False
+    silent_deletion: bool = False
+    previous_whole: bool = False
 
     def grants(self, source: Source) -> bool:
         """Say whether a subscription in this state entitles."""

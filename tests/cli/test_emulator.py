@@ -138,3 +138,19 @@ def test_another_programs_database_is_left_alone(tmp_path):
 def test_a_webhook_that_stripe_would_refuse_is_one_line():
     """A bad URL is refused at the start, not at the first event."""
     assert "nonsense" in refused("--port", "0", "--webhook", "nonsense")
+
+
+def test_a_key_of_another_kind_is_refused():
+    """A publishable key opens nothing, and is said to be none at the start rather than at every request."""
+    assert "give a test key" in refused("--api-key", "pk_test_1234567890")
+
+
+def test_realistic_keeps_stripe_s_limits():
+    """With --realistic a burst beyond Stripe's rate meets 429, with the reason; without it, none does."""
+    for options, limited in ((("--realistic",), True), ((), False)):
+        with emulator(*options) as (_, env), requests.Session() as session:
+            session.auth = (env["STRIPE_API_KEY"], "")
+            answers = [session.get(f"{env['STRIPE_API_BASE']}/v1/products", timeout=30) for _ in range(40)]
+        refusals = [answer for answer in answers if answer.status_code == 429]
+        assert bool(refusals) is limited
+        assert all(answer.headers["Stripe-Rate-Limited-Reason"] for answer in refusals)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entitlements.emulator import ApiError, StripeEmulator
 from entitlements.emulator.lifecycle import Change, Rules, Source, Turn, changes, entitled, next_turn
 from entitlements.emulator.periods import period_end
 
@@ -82,3 +83,50 @@ def test_a_feature_is_granted_once_and_only_by_what_grants():
 def test_what_comes_next(fields, ends, turn):
     """A cancellation wins over a renewal of the same moment; what is paused or over waits for nobody."""
     assert next_turn({"cancel_at": None, "trial_end": None, **fields}, ends) == turn
+
+
+# --- what Stripe leaves open is a setting ----------------------------------------------------------------------------
+
+SHOP = {
+    "features": {f"feature-{n:02}": f"Feature {n}" for n in range(12)},
+    "products": {"pro": {"name": "Pro", "features": [f"feature-{n:02}" for n in range(12)], "price": 100}},
+}
+
+
+@pytest.mark.parametrize(("whole", "named"), [(False, 10), (True, 12)])
+def test_how_much_of_the_former_state_an_event_names(whole, named):
+    """`previous_attributes` holds ten entitlements, or all of them where that is asked for."""
+    with StripeEmulator(catalog=SHOP, rules=Rules(previous_whole=whole), serve=False) as stripe:
+        customer = stripe.customer()
+        stripe.cancel(stripe.subscribe(customer, "pro"))
+        newest = stripe.request("GET", "/v1/events", type="entitlements.*")["data"][0]
+        before = newest["data"]["previous_attributes"]["entitlements"]["data"]
+        assert (len(before), before[0]["lookup_key"]) == (named, "feature-11")
+
+
+@pytest.mark.parametrize(("silent", "told"), [(False, 2), (True, 1)])
+def test_whether_a_deletion_is_told_by_a_summary(silent, told):
+    """A customer's deletion revokes; whether a summary event says so is a setting."""
+    with StripeEmulator(catalog=SHOP, rules=Rules(silent_deletion=silent), serve=False) as stripe:
+        customer = stripe.customer()
+        stripe.subscribe(customer, "pro")
+        stripe.request("DELETE", f"/v1/customers/{customer}")
+        assert stripe.entitlements(customer) == ()
+        assert len(stripe.request("GET", "/v1/events", type="entitlements.*")["data"]) == told
+
+
+def test_whether_archived_features_are_listed_and_unknown_customers_hold_nothing():
+    """Two more points that nobody has measured, each either way."""
+    lenient = Rules(archived_in_lists=True, unknown_customers_hold_nothing=True)
+    listing, path = "/v1/entitlements/features", "/v1/entitlements/active_entitlements"
+    for rules, listed in ((Rules(), 0), (lenient, 1)):
+        with StripeEmulator(rules=rules, serve=False) as stripe:
+            feature = stripe.feature("exports")
+            stripe.request("POST", f"{listing}/{feature}", active=False)
+            assert len(stripe.request("GET", listing)["data"]) == listed
+            assert len(stripe.request("GET", listing, archived=True)["data"]) == 1
+            if listed:
+                assert stripe.request("GET", path, customer="cus_nobody")["data"] == []
+            else:
+                with pytest.raises(ApiError, match="No such customer"):
+                    stripe.request("GET", path, customer="cus_nobody")

@@ -25,10 +25,11 @@ _INLINED = 10  # a summary event carries no more
 
 def refresh(call: Call, customer: str) -> None:
     """Bring a customer's entitlements in step with their subscriptions, and tell of it if anything changed."""
-    before = _summary(call, customer)
+    most = None if call.rules.previous_whole else _INLINED
+    before = call.tx.all(_KIND, parent=customer)[::-1][:most]  # newest first, as in the summary
     if not derive(call, customer):
         return
-    previous = {"entitlements": {"data": before["entitlements"]["data"]}}
+    previous = {"entitlements": {"data": before}}
     kind = "entitlements.active_entitlement_summary.updated"
     events.emit(call.on_its_own(), kind, _summary(call, customer), previous)
 
@@ -84,7 +85,7 @@ def _of(customer: str) -> Filter:
 
 
 def _listed(call: Call, customer: str, param: str) -> Json:
-    if call.tx.get("customer", customer) is None:
+    if call.tx.get("customer", customer) is None and not call.rules.unknown_customers_hold_nothing:
         raise no_such("customer", customer, param)
     return page(call, _KIND, _WHAT, dict, [_of(customer)])
 

@@ -60,7 +60,9 @@ def retrieve(call: Call) -> Json:
 
 
 def list_features(call: Call) -> Json:
-    filters = [Filter.field("active", not call.params.get("archived", False))]
+    filters: list[Filter] = []
+    if "archived" in call.params or not call.rules.archived_in_lists:
+        filters.append(Filter.field("active", not call.params.get("archived", False)))
     if "lookup_key" in call.params:
         filters.append(Filter.field("lookup_key", call.params["lookup_key"]))
     return page(call, _KIND, WHAT, dict, filters)

@@ -204,7 +204,8 @@ def cancel_all(call: Call, customer: Json) -> None:
     for subscription in call.tx.all(_KIND, parent=customer["id"]):
         if subscription["status"] not in lifecycle.ENDED:
             end(call, subscription)
-    active_entitlements.refresh(call, customer["id"])
+    tell = active_entitlements.derive if call.rules.silent_deletion else active_entitlements.refresh
+    tell(call, customer["id"])
 
 
 def set_status(call: Call, subscription_id: str, status: str) -> Json:
