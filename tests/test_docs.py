@@ -54,6 +54,18 @@ def test_the_readme_s_python_runs(monkeypatch: pytest.MonkeyPatch):
             document.namespace["ents"].close()
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_the_pages_python_runs(page: Path):
+    """Every Python block of a page of the documentation runs, in their order."""
+    from sybil.document import Document
+    from sybil.parsers.markdown import PythonCodeBlockParser
+
+    blocks = list(Document.parse(str(page), PythonCodeBlockParser()).examples())
+    assert blocks
+    for block in blocks:
+        block.evaluate()
+
+
 def call(app) -> str:
     """Call a WSGI application once, and give the status it answers."""
     from wsgiref.util import setup_testing_defaults

@@ -17,7 +17,7 @@ __all__ = ["emulator"]
 PORT: Final = 12111  # a port that stays, so that what was exported yesterday is still right
 
 
-def emulator(  # noqa: PLR0913, PLR0917 - one parameter an option
+def emulator(
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")] = PORT,
     db: Annotated[Path | None, typer.Option(metavar="FILE", help="A SQLite file to keep everything in.")] = None,
     catalog: Annotated[Path | None, typer.Option(metavar="FILE", help="Features and products, in TOML.")] = None,
