@@ -1,5 +1,6 @@
 # Each target does all of its own set-up in .venv; nothing but Python 3.11+ and make is needed.
 PYTHON ?= python3
+PART ?= tests
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -19,8 +20,8 @@ check: .venv/test.stamp  ## lint, types and layering
 	$(BIN)/pyright
 	$(BIN)/python -m pytest -q tests/test_layering.py
 
-soak: .venv/test.stamp  ## the long proofs
-	$(BIN)/python -m pytest -m soak --timeout=1800
+soak: .venv/test.stamp  ## the long proofs, in parts: make soak PART=tests/soak
+	$(BIN)/python -m pytest -m soak -rP --timeout=1800 $(PART)
 
 bench: .venv/test.stamp  ## the measurements
 	$(BIN)/python benchmarks/run.py
