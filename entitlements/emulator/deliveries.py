@@ -93,7 +93,9 @@ class Deliveries:
         with self._guard:
             if not self._running:
                 return
-            for endpoint in self._waiting() - self._lanes.keys():
+            waiting = self._waiting()
+            self._close_lanes()
+            for endpoint in waiting - self._lanes.keys():
                 self._lanes[endpoint] = Lane(self, endpoint)
                 self._lanes[endpoint].start()
             lanes = list(self._lanes.values())
@@ -200,6 +202,14 @@ class Deliveries:
     def now(self) -> int:
         """Read the emulator's time."""
         return self._clock.now()
+
+    def _close_lanes(self) -> None:
+        """Let go of the lanes whose endpoint is gone, and of one that died."""
+        with self._store.transaction() as tx:
+            standing = {each for (each,) in tx.sql("SELECT id FROM objects WHERE kind = 'webhook_endpoint'")}
+        for endpoint, lane in list(self._lanes.items()):
+            if endpoint not in standing or not lane.is_alive():
+                self._lanes.pop(endpoint).end()
 
     def _waiting(self) -> set[str]:
         with self._store.transaction() as tx:

@@ -299,7 +299,7 @@ class StripeEmulator(Shop):
         return self._journal.count(method, path)
 
     def reset(self) -> None:
-        """Be as at the start: nothing but the catalogue, the clock back, no fault, the list of requests empty."""
+        """Be as at the start: nothing but the catalogue, the clock back, no fault, reachable, no requests listed."""
         self.faults.clear()
         self.webhook_faults.clear()
         self.clock.reset()
@@ -308,4 +308,5 @@ class StripeEmulator(Shop):
         if self._catalog is not None:
             catalogs.apply(self._catalog, rooms.desk)
         rooms.deliveries.start()
+        self.resume()
         self._journal.clear()

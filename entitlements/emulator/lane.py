@@ -101,10 +101,14 @@ class Lane(threading.Thread):
         """Look for deliveries."""
         self._news.set()
 
-    def stop(self) -> None:
-        """Stop, and cut off what is on its way."""
+    def end(self) -> None:
+        """Stop after what is on its way."""
         self._stopping = True
         self._news.set()
+
+    def stop(self) -> None:
+        """Stop, and cut off what is on its way."""
+        self.end()
         if self._post is not None:
             self._post.cut()
         self.join(PATIENCE)

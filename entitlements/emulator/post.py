@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import threading
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -48,15 +49,24 @@ class Post:
         self._connection = kind(parts.hostname or "", parts.port, timeout=PATIENCE)
         self._job = job
         self._at = at
+        self._is_cut = False
 
     def send(self) -> Attempt:
         """Send it and give what came of it."""
+        # In all: a receiver that sends a byte now and then would renew a socket's own timeout for ever.
+        deadline = threading.Timer(PATIENCE, self.cut)
+        deadline.daemon = True
+        deadline.start()
         try:
             self._connection.request("POST", _target(self._job.url), self._job.payload, self._headers())
-            return Attempt(self._at, self._connection.getresponse().status)
-        except (OSError, http.client.HTTPException) as error:
+            status = self._connection.getresponse().status
+            if self._is_cut:  # what was read of a header that never ended looks whole once its connection is closed
+                raise TimeoutError(f"no whole answer within {PATIENCE:g} s")
+            return Attempt(self._at, status)
+        except (OSError, http.client.HTTPException, ValueError) as error:  # an address that can't be encoded, too
             return Attempt(self._at, None, f"{type(error).__name__}: {error}")
         finally:
+            deadline.cancel()
             self._connection.close()
 
     def _headers(self) -> dict[str, str]:
@@ -69,6 +79,7 @@ class Post:
 
     def cut(self) -> None:
         """End it now."""
+        self._is_cut = True
         sock = self._connection.sock
         try:
             if sock is not None:

@@ -70,6 +70,11 @@ class Filter:
     sql: str
     values: tuple[object, ...] = ()
 
+    @property
+    def of_parent(self) -> bool:
+        """Say whether this asks for the objects of one parent."""
+        return self.sql.startswith("parent ")
+
     @classmethod
     def field(cls, name: str, value: object) -> Filter:
         """Ask for objects whose body has this value in a top-level field."""
@@ -145,10 +150,11 @@ class Transaction:
         row = self.sql(query, (kind, object_id, self.account)).fetchone()
         return None if row is None else json.loads(row[0])
 
-    def position(self, kind: str, object_id: str) -> int | None:
+    def position(self, kind: str, object_id: str, within: Sequence[Filter] = ()) -> int | None:
         """Find an object's place in the order of creation."""
-        query = "SELECT seq FROM objects WHERE kind = ? AND id = ? AND account = ?"
-        row = self.sql(query, (kind, object_id, self.account)).fetchone()
+        conditions = [Filter("kind = ? AND id = ? AND account = ?", (kind, object_id, self.account)), *within]
+        query = f"SELECT seq FROM objects WHERE {' AND '.join(each.sql for each in conditions)}"  # noqa: S608 - ours
+        row = self.sql(query, tuple(value for each in conditions for value in each.values)).fetchone()
         return None if row is None else int(row[0])
 
     def all(self, kind: str, *, parent: str | None = None) -> list[Json]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import stripe
 
+from entitlements.emulator import ApiError
+
 
 def test_a_customer_is_created_changed_and_found(client):
     """A customer keeps what it was given, and an update touches what it names."""
@@ -94,3 +96,73 @@ def test_a_bad_price_is_refused(client, params, param):
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.prices.create(params)
     assert (refused.value.http_status, refused.value.param) == (400, param)
+
+
+# --- what Stripe refuses, and so do we -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decimal", ["²", "٣", "9" * 4_500, ".5", "1.", "1e3", "-1"])
+def test_a_decimal_amount_is_digits_and_not_many(emulator, decimal):
+    """What merely looks like a number to some is refused, and never a failure of the server."""
+    product = emulator.request("POST", "/v1/products", name="Pro")["id"]
+    with pytest.raises(ApiError) as refused:
+        emulator.request("POST", "/v1/prices", product=product, currency="usd", unit_amount_decimal=decimal)
+    assert (refused.value.status, refused.value.body["error"]["param"]) == (400, "unit_amount_decimal")
+
+
+@pytest.mark.parametrize("url", ["http://localhost:1/é", "https://a..b/x", "http://localhost:1/a b", "https://", "x"])
+def test_an_address_that_nothing_can_be_sent_to_is_refused(emulator, url):
+    """An endpoint is checked when it is made, not when its first event is due."""
+    with pytest.raises(ApiError, match="Invalid URL"):
+        emulator.webhook(url)
+
+
+@pytest.mark.parametrize("version", ["nonsense", "2026", "2026-99-99x"])
+def test_an_endpoint_s_version_must_be_one(emulator, version):
+    """`api_version` is a closed list of dated versions."""
+    with pytest.raises(ApiError, match="API version"):
+        emulator.request(
+            "POST", "/v1/webhook_endpoints", url="http://localhost:1/", enabled_events=["*"], api_version=version
+        )
+
+
+def test_a_subscription_has_one_currency(emulator):
+    """Items in two currencies are refused, at the start and later."""
+    product = emulator.request("POST", "/v1/products", name="Pro")["id"]
+    usd, eur = (
+        emulator.request(
+            "POST", "/v1/prices", product=product, currency=currency, unit_amount=1, recurring={"interval": "month"}
+        )["id"]
+        for currency in ("usd", "eur")
+    )
+    customer = emulator.customer()
+    with pytest.raises(ApiError, match="billed in usd"):
+        emulator.subscribe(customer, usd, eur)
+    subscription = emulator.subscribe(customer, usd)
+    item = emulator.request("GET", f"/v1/subscriptions/{subscription}")["items"]["data"][0]["id"]
+    with pytest.raises(ApiError, match="billed in usd"):
+        emulator.request("POST", f"/v1/subscriptions/{subscription}", items=[{"id": item, "price": eur}])
+
+
+def test_a_cursor_of_another_s_list_is_none_of_this_one(emulator):
+    """An entitlement of one customer is no place in another customer's list."""
+    emulator.feature("reports")
+    product = emulator.request("POST", "/v1/products", name="Pro")["id"]
+    emulator.attach(product, "reports")
+    price = emulator.request(
+        "POST", "/v1/prices", product=product, currency="usd", unit_amount=1, recurring={"interval": "month"}
+    )["id"]
+    one, other = emulator.customer(), emulator.customer()
+    emulator.subscribe(one, price)
+    path = "/v1/entitlements/active_entitlements"
+    (held,) = emulator.request("GET", path, customer=one)["data"]
+    with pytest.raises(ApiError, match="No such"):
+        emulator.request("GET", path, customer=other, starting_after=held["id"])
+
+
+@pytest.mark.parametrize("field", ["metadata", "invoice_settings", "nonsense"])
+def test_what_is_no_reference_can_t_be_expanded(emulator, field):
+    """Only a field that names another object is expandable."""
+    customer = emulator.customer()
+    with pytest.raises(ApiError, match=r"This property cannot be expanded \("):
+        emulator.request("GET", f"/v1/customers/{customer}", expand=[field])

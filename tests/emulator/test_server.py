@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gc
 import os
@@ -141,3 +142,27 @@ def test_the_foreground_ends_cleanly_on_a_signal(number):
         os.kill(process.pid, number)
         out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (0, "over\n", "")
+
+
+def test_reset_makes_it_reachable_again():
+    """A test that failed between pause and resume breaks no other."""
+    with StripeEmulator() as emulator:
+        emulator.pause()
+        emulator.reset()
+        assert requests.get(f"{emulator.url}/v1/products", auth=(DEFAULT_KEY, ""), timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Basic " + base64.b64encode(b"sk_test_x:sk_live_secret").decode()},
+        {"Authorization": "Bearer SK_LIVE_secret"},
+        {"Authorization": "Bearer sk_test_"},
+        {"Authorization": f"Bearer {DEFAULT_KEY}", "Stripe-Account": "sk_live_secret"},
+    ],
+)
+def test_a_live_key_is_refused_wherever_it_stands_and_not_repeated(headers):
+    """In a password, in capitals, in another header: a live key opens nothing, and no answer holds it."""
+    with StripeEmulator() as emulator:
+        answer = requests.get(f"{emulator.url}/v1/products", headers=headers, timeout=10)
+    assert (answer.status_code, "secret" in answer.text) == (401, False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -386,3 +388,49 @@ def test_a_rolled_secret_signs_beside_the_old_one_for_a_while(receiver):
         assert emulator.webhook(receiver.url) == new
         with pytest.raises(LookupError, match="'we_none' is no endpoint"):
             emulator.roll_secret("we_none")
+
+
+def test_a_receiver_that_drips_is_given_up(monkeypatch, emulator):
+    """The ten seconds an endpoint has are for the whole answer: a byte now and then doesn't renew them."""
+    from entitlements.emulator import post
+
+    monkeypatch.setattr(post, "PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip():
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not done.wait(0.05):
+                    connection.sendall(b"X-More: x\r\n")
+
+        done = threading.Event()
+        receiver = threading.Thread(target=drip)
+        receiver.start()
+        emulator.webhook(f"http://127.0.0.1:{listener.getsockname()[1]}/", ["customer.created"])
+        emulator.customer()
+        try:
+            deadline = time.monotonic() + 5
+            while not any(delivery.attempts for delivery in emulator.deliveries()):
+                assert time.monotonic() < deadline, "the delivery was never given up"
+                done.wait(0.01)
+            (delivery,) = emulator.deliveries()
+            assert delivery.attempts[0].status is None
+        finally:
+            done.set()
+            receiver.join()
+
+
+def test_an_endpoint_that_is_gone_leaves_no_thread(emulator):
+    """Thirty endpoints made, used and deleted leave no lane behind."""
+    before = threading.active_count()
+    for _ in range(30):
+        emulator.webhook("http://127.0.0.1:9/", ["customer.created"])
+        emulator.customer()
+        (endpoint,) = emulator.request("GET", "/v1/webhook_endpoints")["data"]
+        emulator.request("DELETE", f"/v1/webhook_endpoints/{endpoint['id']}")
+    emulator.customer()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before + 1:
+        assert time.monotonic() < deadline, threading.enumerate()
+        threading.Event().wait(0.01)

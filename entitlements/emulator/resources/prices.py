@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from entitlements.emulator import events
@@ -117,15 +118,18 @@ _MONTHLY = {
 }
 
 
+_DECIMAL = re.compile(r"[0-9]{1,8}(\.[0-9]{1,12})?")
+
+
 def _amount(wanted: Json) -> tuple[int | None, str]:
     if "unit_amount" in wanted:
         return wanted["unit_amount"], str(wanted["unit_amount"])
     decimal = wanted.get("unit_amount_decimal")
     if decimal is None:
         raise missing_parameter("unit_amount")
-    if not decimal.replace(".", "", 1).isdigit():
-        raise invalid(f"Invalid decimal: {decimal}", "unit_amount_decimal")
-    return (int(decimal) if decimal.isdigit() else None), decimal
+    if not _DECIMAL.fullmatch(decimal):
+        raise invalid(f"Invalid decimal: {decimal[:40]}", "unit_amount_decimal")
+    return (None if "." in decimal else int(decimal)), decimal
 
 
 def _take_lookup_key(call: Call, wanted: Json, owner: str | None = None) -> None:

@@ -47,8 +47,8 @@ def features_of(tx: Transaction, product: str) -> list[str]:
     return [attached["feature"] for attached in tx.all("product_feature", parent=product)]
 
 
-def recurring_price(call: Call, price_id: str, param: str) -> Json:
-    """Fetch a price that can be subscribed to."""
+def recurring_price(call: Call, price_id: str, param: str, currency: str | None = None) -> Json:
+    """Fetch a price that can be subscribed to, in the subscription's currency if it has one."""
     price = prices.load(call.tx, price_id, param)
     if price["recurring"] is None:
         message = (
@@ -57,6 +57,9 @@ def recurring_price(call: Call, price_id: str, param: str) -> Json:
         raise invalid(message, param)
     if not price["active"]:
         raise invalid(f"The price specified is inactive. This field only accepts active prices: {price_id}.", param)
+    if currency is not None and price["currency"] != currency:
+        message = f"The price specified supports {price['currency']}, and the subscription is billed in {currency}."
+        raise invalid(message, param)
     return price
 
 
@@ -64,7 +67,7 @@ def add(call: Call, subscription: Json, wanted: Json, param: str) -> Json:
     """Add an item and begin its period."""
     if "price" not in wanted:
         raise missing_parameter(f"{param}[price]")
-    price = recurring_price(call, wanted["price"], f"{param}[price]")
+    price = recurring_price(call, wanted["price"], f"{param}[price]", subscription["currency"])
     if any(item["price"] == price["id"] for item in of(call.tx, subscription["id"])):
         message = (
             f"Cannot add multiple subscription items with the same plan: {price['id']}. "
@@ -117,7 +120,7 @@ def change(call: Call, subscription: Json, wanted: Json, param: str) -> None:
 
 def _alter(call: Call, subscription: Json, item: Json, wanted: Json, param: str) -> None:
     if "price" in wanted:
-        recurring_price(call, wanted["price"], f"{param}[price]")
+        recurring_price(call, wanted["price"], f"{param}[price]", subscription["currency"])
     altered = {**item, **given(wanted, ("price", "quantity"))}
     if "metadata" in wanted:
         altered["metadata"] = merged(item["metadata"], wanted["metadata"])

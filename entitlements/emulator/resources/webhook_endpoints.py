@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -64,6 +65,9 @@ def create(call: Call) -> Json:
 def _check(call: Call) -> None:
     if call.params.get("enabled_events") == []:
         raise invalid("Invalid array: enabled_events must name at least one event type.", "enabled_events")
+    version = call.params.get("api_version")
+    if version is not None and not _VERSION.fullmatch(version):
+        raise invalid(f"Invalid Stripe API version: {version}", "api_version")
     url = call.params.get("url")
     if url is not None and not _acceptable(url):
         message = (
@@ -72,13 +76,20 @@ def _check(call: Call) -> None:
         raise invalid(message, "url", "url_invalid")
 
 
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_VERSION = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9](\.[a-z]+)?")
+
+
 def _acceptable(url: str) -> bool:
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises if it is no port
     except ValueError:
         return False
-    return (parts.scheme == "https" and bool(parts.hostname)) or (
+    host = parts.hostname or ""
+    return (parts.scheme == "https" and all(map(_LABEL.fullmatch, host.split(".")))) or (
         parts.scheme == "http" and parts.hostname in _LOOPBACK
     )
 

@@ -22,7 +22,7 @@ def is_live(key: str) -> bool:
     >>> is_live("rk_live_1"), is_live("sk_test_1")
     (True, False)
     """
-    return "_live_" in key
+    return "_live_" in key.lower()
 
 
 def presented(authorization: str) -> str:
@@ -33,9 +33,10 @@ def presented(authorization: str) -> str:
     if scheme.lower() != "basic":
         return ""
     try:
-        return base64.b64decode(rest, validate=True).decode().partition(":")[0]
+        user, _, password = base64.b64decode(rest, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return ""
+    return password if is_live(password) else user  # wherever a live key stands, it is seen, and refused
 
 
 def check_key(key: str) -> None:
@@ -47,16 +48,20 @@ def check_key(key: str) -> None:
             "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
         )
     if is_live(key):
-        raise ApiError(
-            401,
-            "This is a local emulator of Stripe and it refuses live keys. Use a test key such as sk_test_emulator, "
-            "roll the live key if this request could have been seen, and check which address it is meant for.",
-        )
+        raise _live()
     if key.startswith("pk_"):
         message = "This API call cannot be made with a publishable API key. Please use a secret API key."
         raise ApiError(401, message, code="secret_key_required")
-    if not key.startswith(("sk_test_", "rk_test_")):
+    if not re.fullmatch("[sr]k_test_.+", key):
         raise _no_key(key)
+
+
+def _live() -> ApiError:
+    return ApiError(
+        401,
+        "This is a local emulator of Stripe and it refuses live keys. Use a test key such as sk_test_emulator, "
+        "roll the live key if this request could have been seen, and check which address it is meant for.",
+    )
 
 
 def _no_key(key: str) -> ApiError:
@@ -77,6 +82,8 @@ def account_of(key: str, wanted: str | None, exists: Callable[[str], bool]) -> s
     own = _own(key, exists)
     if not wanted or wanted == own:
         return own
+    if is_live(wanted):
+        raise _live()
     if own != DEFAULT_ACCOUNT or not exists(wanted):
         message = (
             f"The provided key '{key[:7]}{'*' * max(0, len(key) - 11)}{key[7:][-4:]}' does not have access to account "

@@ -148,6 +148,11 @@ class Desk:
         _remember(ask, answer, call)
         return answer
 
+    def amend(self, ask: Ask, answer: Answer) -> None:
+        """Remember another answer under a request's idempotency key: Stripe repeats a failure after the fact, too."""
+        if ask.method == "POST" and ask.idempotency_key is not None:
+            self.work(lambda call: _remember(ask, answer, call), account=ask.account)
+
     def _execute(self, ask: Ask, call: Call) -> Json | Contents:
         route, ids = self._find(ask)
         params = read({**route.params, **_EXPAND} if route.expands else route.params, ask.raw)
@@ -197,7 +202,7 @@ def _recall(ask: Ask, tx: Transaction) -> Answer | None:
 def _remember(ask: Ask, answer: Answer, call: Call) -> None:
     call.tx.sql("DELETE FROM idempotency WHERE at < ?", (call.now - _KEPT,))
     call.tx.sql(
-        "INSERT INTO idempotency (account, key, path, fingerprint, request, at, status, body) "
+        "INSERT OR REPLACE INTO idempotency (account, key, path, fingerprint, request, at, status, body) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             ask.account,

@@ -48,16 +48,19 @@ def _walk(
             _walk(part, steps, path, loaders, tx)
     elif steps and isinstance(here, dict):
         fields = cast("Json", here)
-        _expand_field(fields, steps[0], path, loaders, tx)
+        _expand_field(fields, steps, path, loaders, tx)
         _walk(fields.get(steps[0]), steps[1:], path, loaders, tx)
 
 
 def _expand_field(
-    fields: Json, step: str, path: str, loaders: Mapping[tuple[str, str], Loader | None], tx: Transaction
+    fields: Json, steps: list[str], path: str, loaders: Mapping[tuple[str, str], Loader | None], tx: Transaction
 ) -> None:
+    step, held = steps[0], fields.get(steps[0])
+    passing = isinstance(held, dict | list) and (len(steps) > 1 or step == "data")
+    whole = isinstance(held, dict) and "object" in held  # an object that is always given whole
     reference = (str(fields.get("object")), step)
-    if reference not in loaders and not isinstance(fields.get(step), dict | list):
+    if reference not in loaders and not (passing or whole):
         raise not_expandable(path)
     loader = loaders.get(reference)
-    if loader is not None and isinstance(fields.get(step), str):
-        fields[step] = loader(tx, fields[step])
+    if loader is not None and isinstance(held, str):
+        fields[step] = loader(tx, held)

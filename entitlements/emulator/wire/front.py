@@ -85,7 +85,10 @@ class Front:
         done = _reply(self._work(http), http) if fault.when == "after" else None
         match fault.kind:
             case "status":
-                return _reply(spoil.failure(fault), http)
+                failure = spoil.failure(fault)
+                if done is not None and done.status < _CLIENT_ERROR:
+                    self._desk.amend(self._read(http), failure)
+                return _reply(failure, http)
             case "reset":
                 return (done or _NOTHING).suffering(fault)
             case "half" | "drip":
@@ -130,6 +133,7 @@ class Front:
         return next((lag for lag in found if lag is not None), None)
 
 
+_CLIENT_ERROR = 400
 _NOTHING = Reply(_SERVER_ERROR, {}, b"")  # what nobody gets to see: its connection is reset
 
 

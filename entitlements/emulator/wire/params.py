@@ -281,4 +281,6 @@ def given(params: Json, names: Iterable[str]) -> Json:
 
 
 def _quoted(raw: object) -> str:
+    if isinstance(raw, list):  # Stripe quotes an array by its indices
+        raw = {str(index): each for index, each in enumerate(cast("list[object]", raw))}
     return raw if isinstance(raw, str) else json.dumps(raw, separators=(",", ":"))
