@@ -42,6 +42,12 @@ JUNK = st.one_of(
             "*",
             "[*?",
             "x" * 5_001,
+            "²",
+            "٣",
+            "9" * 4_500,
+            ".5",
+            "http://localhost:1/é",
+            "https://a..b/x",
             "\ud800".encode("utf-8", "replace").decode(),
         ]
     ),
@@ -72,6 +78,8 @@ def values(name, kind):
 
 def _sense(name, kind):
     known = SENSE.get(type(kind).__name__)
+    if name.endswith("_decimal"):
+        return st.decimals(0, 10**6, places=2).map(str)
     return mostly(refs(name), st.text(max_size=8)) if known is None else known(name, kind)
 
 
