@@ -12,6 +12,7 @@ import requests
 import stripe
 from stripe_target import World
 
+from entitlements.emulator import ApiError, StripeEmulator
 from entitlements.emulator.resources.webhook_endpoints import EVENT_TYPES
 
 DAY = 86_400
@@ -385,3 +386,82 @@ def test_the_status_and_not_the_type_tells_errors_apart(emulator, build, status,
         build().v1.customers.list()
     assert (type(refused.value), refused.value.http_status) == (error, status)
     assert refused.value.json_body["error"]["type"] == kind
+
+
+# Points that only the emulator can be asked about
+
+
+@pytest.fixture(name="shop")
+def _shop():
+    catalog = {"features": {"exports": "Exports"}, "products": {"pro": {"features": ["exports"], "price": 2900}}}
+    with StripeEmulator(catalog=catalog, serve=False) as shop:
+        yield shop
+
+
+def test_a_metered_and_a_free_item_grant_like_any_other(shop):
+    """What an item costs, and how that is counted, has nothing to do with what it entitles to."""
+    for recurring, amount in (({"interval": "month", "usage_type": "metered"}, 5), ({"interval": "month"}, 0)):
+        price = shop.request(
+            "POST", "/v1/prices", product="prod_pro", currency="usd", unit_amount=amount, recurring=recurring
+        )["id"]
+        customer = shop.customer()
+        shop.subscribe(customer, price)
+        assert shop.entitlements(customer) == ("exports",)
+
+
+def test_two_products_of_one_subscription_make_one_entitlement(shop):
+    """Whichever of two items grants a feature, it is held once, under one id, until the last of them is gone."""
+    other = shop.request("POST", "/v1/products", name="Add-on")["id"]
+    shop.attach(other, "exports")
+    price = shop.request(
+        "POST", "/v1/prices", product=other, currency="usd", unit_amount=1, recurring={"interval": "month"}
+    )["id"]
+    customer = shop.customer()
+    subscription = shop.subscribe(customer, "pro", price)
+    listing = "/v1/entitlements/active_entitlements"
+    (held,) = shop.request("GET", listing, customer=customer)["data"]
+    items = shop.request("GET", f"/v1/subscriptions/{subscription}")["items"]["data"]
+    path = f"/v1/subscriptions/{subscription}"
+    shop.request("POST", path, items=[{"id": items[0]["id"], "deleted": True}])
+    assert shop.request("GET", listing, customer=customer)["data"] == [held]
+
+
+def test_a_subscription_never_paid_for_grants_nothing_and_ends(shop):
+    """`incomplete` becomes `incomplete_expired`, and neither entitles."""
+    customer = shop.customer()
+    subscription = shop.subscribe(customer, "pro", payment_behavior="default_incomplete")
+    assert shop.entitlements(customer) == ()
+    shop.advance(days=1)
+    assert shop.request("GET", f"/v1/subscriptions/{subscription}")["status"] == "incomplete_expired"
+    assert shop.entitlements(customer) == ()
+
+
+def test_a_pause_on_request_keeps_its_entitlements(shop):
+    """The pause endpoint makes a subscription `paused`, which by default withholds nothing."""
+    customer = shop.customer()
+    subscription = shop.subscribe(customer, "pro")
+    shop.request("POST", f"/v1/subscriptions/{subscription}/pause", type="subscription")
+    assert shop.request("GET", f"/v1/subscriptions/{subscription}")["status"] == "paused"
+    assert shop.entitlements(customer) == ("exports",)
+
+
+def test_thin_events_are_no_types_for_an_endpoint_of_snapshots(shop):
+    """The thin entitlement events carry no customer, and a webhook endpoint of this API can't subscribe to them."""
+    for change in ("updated", "entitlement_added", "entitlement_removed"):
+        with pytest.raises(ApiError) as refused:
+            shop.webhook("http://localhost:1/", [f"v1.entitlements.active_entitlement_summary.{change}"])
+        assert refused.value.status == 400
+
+
+def test_an_empty_later_page_ends_the_client_s_iteration_quietly(target, world):
+    """An empty page in the middle is a partial list to the official client, and no error."""
+    emulator = target.needs_the_emulator("a fault is made on request")
+    made = {world.feature().id for _ in range(3)}
+    pages = world.client.entitlements.features.list({"limit": 1}).auto_paging_iter()
+    seen = {next(pages).id}
+    emulator.faults.empty_page("/v1/entitlements/features", times=1)
+    try:
+        seen |= {feature.id for feature in pages}
+    finally:
+        emulator.faults.clear()
+    assert len(seen & made) < len(made)
