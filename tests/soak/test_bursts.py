@@ -17,15 +17,15 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
 def test_10_000_threads_ask_for_one_cold_customer_and_cost_one_list():
     """G4: one call upstream, and an answer for every thread."""
-    truth = HeldTruth({"cus_1": {"exports"}})
+    truth = HeldTruth({"cus_1": {"exports"}}, patience=120)
     answers: list[bool] = []
-    with Entitlements(source=truth, limits=Limits(deadline=60)) as ents:
+    with Entitlements(source=truth, limits=Limits(deadline=120)) as ents:
         threads = [
             threading.Thread(target=lambda: answers.append(ents.has_feature("cus_1", "exports"))) for _ in range(10_000)
         ]
         for thread in threads:
             thread.start()
-        wait_for(lambda: ents.stats().joined == 9_999, seconds=60)
+        wait_for(lambda: ents.stats().joined == 9_999, seconds=110)
         truth.release()
         for thread in threads:
             thread.join()
@@ -34,7 +34,7 @@ def test_10_000_threads_ask_for_one_cold_customer_and_cost_one_list():
 
 def test_10_000_tasks_ask_for_one_cold_customer_and_cost_one_list():
     """G4, awaited."""
-    truth = HeldTruth({"cus_1": {"exports"}})
+    truth = HeldTruth({"cus_1": {"exports"}}, patience=120)
 
     async def burst(ents: Entitlements) -> list[bool]:
         questions = [asyncio.ensure_future(ents.ahas_feature("cus_1", "exports")) for _ in range(10_000)]
@@ -43,7 +43,7 @@ def test_10_000_tasks_ask_for_one_cold_customer_and_cost_one_list():
         truth.release()
         return await asyncio.gather(*questions)
 
-    with Entitlements(source=truth, limits=Limits(deadline=60)) as ents:
+    with Entitlements(source=truth, limits=Limits(deadline=120)) as ents:
         assert set(asyncio.run(burst(ents))) == {True}
     assert truth.calls == ["cus_1"]
 

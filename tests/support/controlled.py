@@ -56,8 +56,9 @@ class HeldTruth(Truth):
     That is how a slow reply behaves: what it says was true when the request was made.
     """
 
-    def __init__(self, held: dict[str, set[str]]) -> None:
+    def __init__(self, held: dict[str, set[str]], patience: float = PATIENCE) -> None:
         super().__init__(held)
+        self._patience = patience
         self._entered = threading.Semaphore(0)
         self._release = threading.Semaphore(0)
 
@@ -65,7 +66,7 @@ class HeldTruth(Truth):
         self.calls.append(customer)
         holding = self.answer(customer)
         self._entered.release()
-        if not self._release.acquire(timeout=PATIENCE):
+        if not self._release.acquire(timeout=self._patience):
             raise TimeoutError("nobody released the source")
         if self.failing is not None:
             raise self.failing
