@@ -66,6 +66,15 @@ def test_the_demo_keeps_to_the_width_and_plainness_it_is_given(walked):
     assert max(map(len, walked.stdout.splitlines())) <= 100
 
 
+@pytest.fixture
+def _interruptible():
+    """Let children be interrupted, even where the tests run in a shell's background, which ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_an_interrupted_demo_leaves_no_process_behind(how, status):
     """Whether the demo is interrupted or killed outright, its application ends."""
