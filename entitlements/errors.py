@@ -110,7 +110,7 @@ class SignatureError(EntitlementsError):
     """A webhook's signature, age or body is not acceptable; nothing was changed. Answer 400."""
 
 
-_EVERYBODY_S = frozenset({401, 403, 429})
+_WHOEVER_ASKS = frozenset({401, 403, 429})
 
 
 class StripeError(EntitlementsError):
@@ -144,7 +144,7 @@ class StripeError(EntitlementsError):
     @property
     def concerns_everybody(self) -> bool:
         """Say whether another request may meet the same: no answer, a refused key, a limit, a fault of Stripe's."""
-        return self.status is None or self.status in _EVERYBODY_S or self.status >= 500  # noqa: PLR2004 - HTTP's own
+        return self.status is None or self.status in _WHOEVER_ASKS or self.status >= 500  # noqa: PLR2004 - HTTP's own
 
     def __str__(self) -> str:
         message = str(self.args[0])

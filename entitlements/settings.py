@@ -194,9 +194,9 @@ _ID_LENGTH = 255
 
 
 def _listed(environ: Mapping[str, str] | None, variable: str) -> tuple[Secret, ...]:
-    return tuple(
-        Secret(part.strip()) for part in (_variable(environ, variable) or "").split(",") if _variable(environ, variable)
-    )
+    if not _variable(environ, variable):
+        return ()
+    return tuple(Secret(part.strip()) for part in (_variable(environ, variable) or "").split(","))
 
 
 def _secrets(values: object) -> tuple[Secret, ...]:
