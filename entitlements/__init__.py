@@ -15,6 +15,7 @@ from entitlements.errors import (
 )
 from entitlements.freshness import FeatureClass, Freshness
 from entitlements.gate import requires_feature
+from entitlements.observed import Fetch, FetchOutcome
 from entitlements.pinned import Pinned
 from entitlements.resolver import Entitlements
 from entitlements.settings import Limits
@@ -26,6 +27,8 @@ __all__ = [
     "EntitlementsUnavailable",
     "FeatureClass",
     "FeatureRequired",
+    "Fetch",
+    "FetchOutcome",
     "Freshness",
     "InvalidInput",
     "InvalidSettings",

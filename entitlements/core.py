@@ -5,39 +5,39 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 import weakref
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from entitlements import token as freshness_token
 from entitlements.cache.engine import Cache
+from entitlements.cache.exchange import Exchange
 from entitlements.cache.fences import shared_fences
+from entitlements.cache.ground import Ground
 from entitlements.cache.pool import Pool
 from entitlements.cache.seams import Seams
 from entitlements.cache.wait import await_for, block_for
 from entitlements.catalog import Catalog
-from entitlements.clocks import real_now
 from entitlements.decision import Decision, Reason
-from entitlements.errors import InvalidInput, NotConfigured
+from entitlements.errors import InvalidInput
 from entitlements.forks import first_load
 from entitlements.judge import Judge, Rules
+from entitlements.observed import Observed, Observer
 from entitlements.pinned import Pinned
 from entitlements.settings import scope as name_scope
+from entitlements.sources.upstream import Upstream
 from entitlements.stats import Stats
-from entitlements.stripe.budget import Budget
+from entitlements.stripe.budget import Lanes
 from entitlements.stripe.ids import customer_id, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from entitlements.cache.wait import Wait
-    from entitlements.catalog import Contents
-    from entitlements.clocks import Deadline
     from entitlements.feeds.webhook import Notice, WebhookResult
     from entitlements.freshness import Freshness
     from entitlements.requirement import Requirement
     from entitlements.settings import Limits, Settings
-    from entitlements.sources.contract import Holding, Source
+    from entitlements.sources.contract import Source
     from entitlements.stripe.client import Stripe
 
 __all__ = ["Core", "identify"]
@@ -52,7 +52,7 @@ _log = logging.getLogger("entitlements")
 class Core:
     """Everything one `Entitlements` is made of."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an instance may be given, and the seams
         self,
         settings: Settings,
         *,
@@ -60,23 +60,32 @@ class Core:
         limits: Limits,
         source: Source | None = None,
         clock: Callable[[], float] | None = None,
+        observer: Callable[[Observed], object] | None = None,
+        seams: Seams | None = None,
+        ground: Ground | None = None,
     ) -> None:
         self.settings: Final = settings
-        self._rate = Budget(limits.requests_per_second)
+        self.observer: Final = Observer(observer)
         self._pool = Pool(limits.fetch_threads, limits.fetches_waiting)
-        self._stripe: Stripe | None = None
-        self.fences: Final = shared_fences()
+        self._seams = seams or Seams(spawn=self._pool.submit, clock=clock)
+        self.now: Final = self._seams.now
+        self._rate = Lanes(limits.requests_per_second, now=self.now)
+        self._upstream = Upstream(settings, self._rate)
+        ground = ground or Ground(shared_fences())
+        self.fences: Final = ground.fences
         self._feed = self.fences.feed(settings.scope)
         self.cache: Final = Cache(
-            source or _Active(self),
+            source or self._upstream,
             scope=settings.scope,
             fences=self.fences,
             freshness=freshness,
             limits=limits,
             rate=self._rate,
-            seams=Seams(spawn=self._pool.submit, sleep=time.sleep, clock=clock),
+            seams=self._seams,
+            exchange=Exchange(ground.store, scope=settings.scope, seams=self._seams) if ground.store else None,
+            tell=self.observer.tell,
         )
-        read_catalog = self._read_catalog if source is None else getattr(source, "catalog", None)
+        read_catalog = self._upstream.catalog if source is None else getattr(source, "catalog", None)
         self.catalog: Final = Catalog(read_catalog, spawn=_on_a_thread, clock=self.cache.clock)
         rules = Rules(freshness, limits, settings.feature_classes, settings.strict, self.live_feed)
         self.judge: Final = Judge(self.cache, self.catalog, rules)
@@ -91,10 +100,20 @@ class Core:
     ) -> Generator[Wait, None, Decision]:
         """Answer one question; `None` is a customer who never bought."""
         if customer is None:
-            return (yield from self.judge.never_bought(need, explain=explain))
-        if self.closed:
-            return Decision(need, Reason.UNAVAILABLE, customer, detail="this instance was closed")
-        return (yield from self.judge.decide(customer, need, after=after, explain=explain))
+            decision = yield from self.judge.never_bought(need, explain=explain)
+        elif self.closed:
+            decision = Decision(need, Reason.UNAVAILABLE, customer, detail="this instance was closed")
+        else:
+            decision = yield from self.judge.decide(customer, need, after=after, explain=explain)
+        return self.observer.decided(decision)
+
+    def by_pin(self, customer: str, need: Requirement, pin: Pinned) -> Generator[Wait, None, Decision]:
+        """Answer one question from what a request has pinned."""
+        return self.observer.decided((yield from self.judge.by_pin(customer, need, pin)))
+
+    def anonymous(self, need: Requirement) -> Decision:
+        """Refuse where nobody is signed in."""
+        return self.observer.decided(Decision(need, Reason.ANONYMOUS))
 
     def hold(self, customer: str | None) -> Generator[Wait, None, Pinned]:
         """Find what to pin; somebody who never bought holds nothing, and that is known."""
@@ -110,7 +129,7 @@ class Core:
 
     def invalidate(self, customer: str | None) -> str:
         """Raise the fence; whatever was fetched before no longer answers."""
-        moment = real_now()
+        moment = self.now()
         if customer is not None:
             self.cache.invalidate(customer)
         return freshness_token.issue(moment)
@@ -120,8 +139,8 @@ class Core:
         with first_load:
             from entitlements.feeds.webhook import WebhookResult, read_event  # noqa: PLC0415 - few processes receive any
 
-        event = read_event(payload, signature, self.settings.webhook_secrets, now=time.time())
-        moment = real_now()
+        event = read_event(payload, signature, self.settings.webhook_secrets, now=self._seams.wall())
+        moment = self.now()
         for scope in self._scopes_of(event):
             if event.customer is not None:
                 self.fences.raise_(self.fences.slot(scope, event.customer))
@@ -144,8 +163,8 @@ class Core:
             value: T = done.value
             return value
         self._warn_on_a_loop()
-        wait.block()
-        return block_for(flow)
+        self._seams.block(wait)
+        return block_for(flow, self._seams.block)
 
     @staticmethod
     async def arun(flow: Generator[Wait, None, T]) -> T:
@@ -164,29 +183,7 @@ class Core:
 
     def stripe(self) -> Stripe:
         """Give the client, built on first use: it loads `requests` and `pydantic`."""
-        if self._stripe is not None:
-            return self._stripe
-        if self.settings.api_key is None:
-            raise NotConfigured("this instance has no Stripe key: pass api_key=... or set STRIPE_API_KEY")
-        with first_load:
-            from entitlements.stripe.client import Stripe  # noqa: PLC0415 - heavy, and not needed before the first call
-
-            if self._stripe is None:
-                stripe = Stripe(
-                    self.settings.api_key,
-                    api_base=self.settings.api_base,
-                    stripe_account=self.settings.stripe_account,
-                    budget=self._rate,
-                )
-                stripe.preload()
-                self._stripe = stripe
-            return self._stripe
-
-    def _read_catalog(self) -> Contents:
-        with first_load:
-            from entitlements.sources.catalog import read_catalog  # noqa: PLC0415 - see `stripe`
-
-        return read_catalog(self.stripe(), self._rate)
+        return self._upstream.client()
 
     def _scopes_of(self, event: Notice) -> set[str]:
         """Name whom an event may be about: it says its own account and mode, which another instance may serve.
@@ -208,6 +205,8 @@ class Core:
             joined=tally.joined,
             held_back=tally.held_back,
             superseded=tally.superseded,
+            recalled=tally.recalled,
+            ttl=self.cache.capacity.seconds(),
             flying=self.cache.flying,
             live_feed=self.live_feed(),
             catalog_loaded=self.catalog.contents is not None,
@@ -218,22 +217,7 @@ class Core:
         self.closed = True
         self.cache.close()
         self._pool.close()
-        if self._stripe is not None:
-            self._stripe.close()
-
-
-class _Active:
-    """Stripe's list of active entitlements, with a client that is built when first asked."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    def fetch(self, customer: str, deadline: Deadline) -> Holding:
-        stripe = self._core.stripe()
-        with first_load:
-            from entitlements.sources.active import ActiveEntitlements  # noqa: PLC0415 - see `Core.stripe`
-
-        return ActiveEntitlements(stripe).fetch(customer, deadline)
+        self._upstream.close()
 
 
 def identify(customer: object) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from entitlements.cache.wait import glance
 from entitlements.clocks import real_now
 from entitlements.core import on_a_loop
-from entitlements.decision import Decision, Reason, Source, enforced
+from entitlements.decision import Decision, Source, enforced
 from entitlements.pinned import Pinned
 from entitlements.question import Question
 from entitlements.requirement import Requirement
@@ -152,13 +152,13 @@ class RequestView(View):
         """Answer for this request, as a flow."""
         self.asked = True
         if self.anonymous:
-            return Decision(need, Reason.ANONYMOUS)
+            return self.core.anonymous(need)
         customer = self.stripe_customer_id
         if customer is None:
             return (yield from self.core.decide(None, need))
         pin = yield from self.load()
         if need.met_by(pin) or self._verified:
-            return (yield from self.core.judge.by_pin(customer, need, pin))
+            return (yield from self.core.by_pin(customer, need, pin))
         decision = yield from self.core.decide(customer, need)
         if decision or decision.source is Source.FETCHED:
             self._verified = True

@@ -10,6 +10,8 @@ from entitlements.errors import EntitlementsUnavailable, FeatureRequired
 from entitlements.token import token_for_now
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from entitlements.requirement import Requirement
 
 __all__ = ["Decision", "Offer", "Reason", "Source", "enforced"]
@@ -89,6 +91,16 @@ class Decision:
     def unavailable(self) -> bool:
         """Say whether this is a don't-know rather than an answer."""
         return self.reason is Reason.UNAVAILABLE
+
+    @property
+    def worth_telling(self) -> bool:
+        """Say whether an observer hears of it: a refusal, an answer served stale, or a don't-know."""
+        return not self or self.source is Source.STALE
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Give what a metric may be labelled with: few values, and no customer among them."""
+        return {"feature": self.feature, "reason": self.reason.value, "source": self.source.value}
 
     @property
     def feature(self) -> str:

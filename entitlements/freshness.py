@@ -101,26 +101,42 @@ class Freshness:
             least = "not below 0" if may_be_zero else "above 0"
             raise InvalidSettings(f"Freshness.{name} is {value!r:.40}: give seconds, a finite number {least}")
 
-    def lifetime(self, *, settling: bool, known: bool, random: float) -> float:
-        """Give a new snapshot its time to live, in seconds; `random` is a draw from 0 to 1."""
+    def lifetime(self, *, settling: bool, known: bool, random: float, affordable: float = 0.0) -> float:
+        """Give a new snapshot its time to live, in seconds.
+
+        `random` is a draw from 0 to 1; `affordable` is how often the rate budget can pay for everybody's refresh, in
+        seconds: where that is longer than `ttl`, it is the time to live, up to `max_stale`.
+        """
         if not known:
             return min(self.negative_ttl, self.ttl)
         if settling:
             return min(self.settle_ttl, self.ttl / 2)
-        return self.ttl * (1 - JITTER * random)
+        return self.stretched(affordable) * (1 - JITTER * random)
+
+    def stretched(self, affordable: float) -> float:
+        """Give the `ttl` as the rate budget can pay for it."""
+        return max(self.ttl, min(affordable, self.max_stale))
+
+    def brief(self, lifetime: float) -> bool:
+        """Say whether a snapshot was given a short life because it may be wrong already.
+
+        It was fetched right after an event, when Stripe's list may lag, or about a customer Stripe doesn't know.
+        """
+        return lifetime < self.ttl * (1 - JITTER)
 
     def lenience(self, feature_class: FeatureClass, lifetime: float) -> Windows:
         """Say how far beyond its time to live a snapshot's allow reaches.
 
-        A snapshot fetched right after an event, or about an unknown customer, has a short life because it may be wrong
-        already: it is never served while a refresh runs behind it.
+        Both windows begin where `ttl` ends, or a life that was stretched beyond it; the jitter shortens neither. A
+        brief snapshot is never served while a refresh runs behind it.
         """
         if feature_class is FeatureClass.STRICT:
             return Windows(lifetime, lifetime)
-        brief = lifetime < self.ttl * (1 - JITTER)
+        brief = self.brief(lifetime)
+        begin = lifetime if brief else max(lifetime, self.ttl)
         revalidate = 0.0 if brief else self.stale_while_revalidate
         error = _A_DAY if feature_class is FeatureClass.LENIENT else self.stale_if_error
-        return Windows(min(lifetime + revalidate, self.max_stale), min(lifetime + error, self.max_stale))
+        return Windows(min(begin + revalidate, self.max_stale), min(begin + error, self.max_stale))
 
     def plan_allow(self, age: float, lifetime: float, feature_class: FeatureClass) -> Plan:
         """Decide what to do with a question that a snapshot answers with yes: admit on bounded evidence."""

@@ -88,7 +88,7 @@ class Judge:
         if snapshot is not None and plan is Plan.SERVE:
             decision = self._answer(customer, need, snapshot, Source.CACHED)
         else:
-            decision = yield from self._seek(customer, need, after)
+            decision = yield from self._seek(customer, need, after, snapshot, plan)
         if decision.reason is Reason.NOT_ENTITLED:
             return (yield from self._explained(decision, self._held(customer), wait=explain))
         return decision
@@ -121,11 +121,11 @@ class Judge:
 
     # --- how ---------------------------------------------------------------------------------------------------------
 
-    def _seek(self, customer: str, need: Requirement, after: float | None) -> Generator[Wait, None, Decision]:
+    def _seek(
+        self, customer: str, need: Requirement, after: float | None, snapshot: Snapshot | None, plan: Plan
+    ) -> Generator[Wait, None, Decision]:
         """Find an answer, by a fetch if the snapshot at hand doesn't give it."""
         deadline = self._deadline(brief=False)
-        snapshot = self._recent(customer, after)
-        plan = self._plan(snapshot, need)
         if plan is Plan.REFRESH:
             self._cache.begin(customer, seen=snapshot, patience=_AT_ONCE)
         if snapshot is None or not self._answers(customer, plan):
@@ -184,7 +184,8 @@ class Judge:
         return snapshot is not None and self._cache.stands(snapshot) and self._plan(snapshot, need) is not Plan.FETCH
 
     def _deadline(self, *, brief: bool) -> Deadline:
-        return Deadline.after(self._rules.limits.brief_deadline if brief else self._rules.limits.deadline)
+        limits = self._rules.limits
+        return Deadline.after(limits.brief_deadline if brief else limits.deadline, now=self._cache.now)
 
     def _pin(self, snapshot: Snapshot) -> Pinned:
         return Pinned(snapshot.features, age=self._cache.age(snapshot))

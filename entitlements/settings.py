@@ -25,7 +25,8 @@ class Limits:
 
     Attributes:
         customers: snapshots kept in memory; about 300 bytes each.
-        requests_per_second: to Stripe, from this instance; Stripe allows 25 on each endpoint.
+        requests_per_second: to Stripe, in any one second, a burst included; Stripe allows 25 on each endpoint. All
+            processes that share a fence table share them: a process and its forks, or a host with `shared_path`.
         fetch_threads: at most; they start when needed.
         fetches_waiting: at most, for a thread.
         deadline: seconds in which a question is answered when there is nothing to fall back on.
@@ -36,7 +37,7 @@ class Limits:
     """
 
     customers: int = 100_000
-    requests_per_second: float = 25.0
+    requests_per_second: float = 20.0
     fetch_threads: int = 8
     fetches_waiting: int = 1_000
     deadline: float = 2.0

@@ -20,8 +20,11 @@ class Stats:
         joined: questions that shared a fetch already under way.
         held_back: fetches not made, because a failure is remembered or the rate budget is spent.
         superseded: fetches thrown away, because a change became known while they flew.
+        recalled: snapshots taken from another process of this host, or an earlier one.
         flying: fetches under way now.
-        live_feed: whether a webhook was verified within the last hour.
+        ttl: seconds a new snapshot lives: `Freshness.ttl`, or longer while the rate budget can't refresh everybody who
+            is active that often.
+        live_feed: whether changes are known to arrive.
         catalog_loaded: whether refusals can say what unlocks them.
         reach: where an invalidation made here is seen at once; elsewhere the `ttl` bounds what is old.
     """
@@ -32,7 +35,9 @@ class Stats:
     joined: int
     held_back: int
     superseded: int
+    recalled: int
     flying: int
+    ttl: float
     live_feed: bool
     catalog_loaded: bool
     reach: str = "this process and its forks"

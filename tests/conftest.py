@@ -14,9 +14,9 @@ if bug := os.environ.get("PLANTED_BUG"):
 @pytest.fixture(autouse=True)
 def _as_in_a_new_process():
     """Begin with a new fence table and nothing logged yet: what one test makes known must not settle in the next."""
-    from entitlements import catalog, judge  # not before a bug may be planted
+    from entitlements import catalog, judge, observed  # not before a bug may be planted
     from entitlements.cache import engine, fences
 
     fences._shared = None
-    for module in (catalog, judge, engine):
+    for module in (catalog, judge, engine, observed):
         module._seldom._last.clear()

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "entitlements"
 # From the ground up. A module may import from its own floor and from the floors below it.
 FLOORS = [
     {"errors", "clocks", "forks", "seldom", "requirement", "pinned", "question", "stats"},
-    {"decision", "freshness", "token", "watchdog", "stripe", "settings"},
+    {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed"},
     {"cache"},
     {"catalog"},
     {"sources", "feeds", "judge"},
@@ -128,6 +128,8 @@ def test_the_public_names_are_these():
         "EntitlementsUnavailable",
         "FeatureClass",
         "FeatureRequired",
+        "Fetch",
+        "FetchOutcome",
         "Freshness",
         "InvalidInput",
         "InvalidSettings",

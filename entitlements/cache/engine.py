@@ -1,7 +1,7 @@
 """The cache: a state machine of snapshots, fences and flights that never waits.
 
-Clock, real time, random, spawning and alarms are passed in, so that the same code runs under threads, under asyncio and
-in a simulator on one thread.
+Clocks, random, spawning and alarms are passed in, so that the same code runs under threads, under asyncio and in a
+simulator on one thread.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from cachetools import LRUCache
-
 from entitlements.cache.backoff import FIRST, Backoff
+from entitlements.cache.capacity import Capacity
 from entitlements.cache.flight import Failure, Flight, Outcome
-from entitlements.cache.memory import FeatureSets, MemoryStore
+from entitlements.cache.shelf import Shelf
 from entitlements.cache.snapshot import Snapshot
 from entitlements.clocks import Deadline
 from entitlements.errors import StripeError
 from entitlements.forks import reset_in_child
+from entitlements.observed import Fetch, FetchOutcome
 from entitlements.seldom import Seldom
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from entitlements.cache.exchange import Exchange
     from entitlements.cache.fences import Fences
     from entitlements.cache.seams import Rate, Seams
     from entitlements.freshness import Freshness
@@ -36,7 +39,6 @@ __all__ = ["Cache", "Tally"]
 
 _log = logging.getLogger("entitlements")
 _seldom = Seldom(_log)
-_UNKNOWN_KEPT: Final = 10_000  # customers Stripe doesn't know live apart: a random id can't push a payer out
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class Tally:
     joined: int = 0
     held_back: int = 0  # not fetched: a failure is remembered, or the rate budget is spent
     superseded: int = 0  # fetched, and thrown away because a fence had been raised meanwhile
+    recalled: int = 0  # not fetched: another process of this host, or an earlier one, had
 
 
 class Cache:
@@ -63,6 +66,8 @@ class Cache:
         limits: Limits,
         rate: Rate,
         seams: Seams,
+        exchange: Exchange | None = None,
+        tell: Callable[[Fetch], object] = id,
     ) -> None:
         self._source = source
         self._scope = scope
@@ -71,12 +76,12 @@ class Cache:
         self._limits = limits
         self._rate = rate
         self._seams = seams
+        self._exchange = exchange
+        self._tell = tell
+        self.now: Final = seams.now
         self.tally: Final = Tally()
-        self.memory: Final = MemoryStore(limits.customers)
-        self._unknown: LRUCache[str, Snapshot] = LRUCache(_UNKNOWN_KEPT)
-        self._sets = FeatureSets()
-        self._backoff = Backoff(seams.now, seams.draw)
-        self._closed = False
+        self.shelf: Final = Shelf(limits.customers)
+        self.capacity: Final = Capacity(freshness, rate.sustained, count=self._active, clock=self.clock)
         self.reset()
         reset_in_child(self)
 
@@ -84,7 +89,7 @@ class Cache:
         """Let go of what belongs to another process, as a forked child must; snapshots and fences stay."""
         self._lock = threading.Lock()
         self._flights: dict[str, Flight] = {}
-        self.memory.requeue()
+        self._backoff = Backoff(self.now, self._seams.draw)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -97,14 +102,15 @@ class Cache:
         return self._fences.slot(self._scope, customer)
 
     def look(self, customer: str) -> Snapshot | None:
-        """Find the customer's snapshot, if its fence stands."""
-        snapshot = self.memory.entries.get(customer)
-        if snapshot is None:
-            with self._lock:  # cachetools reorders on a read
-                snapshot = self._unknown.get(customer)
-        if snapshot is None or not self.stands(snapshot):
-            return None
-        snapshot.visited = True
+        """Find the customer's snapshot, if its fence stands: this process's, or a newer one of this host's."""
+        snapshot = self.shelf.get(customer)
+        if snapshot is not None and not self.stands(snapshot):
+            snapshot = None
+        now = self.clock()
+        if snapshot is None or not snapshot.began <= now < snapshot.deadline:
+            snapshot = self._stretched(customer, self._recalled(customer, snapshot, now), now)
+        if snapshot is not None:
+            snapshot.visited = True
         return snapshot
 
     def stands(self, snapshot: Snapshot) -> bool:
@@ -143,7 +149,42 @@ class Cache:
     @property
     def customers(self) -> int:
         """Count the customers remembered."""
-        return len(self.memory.entries)
+        return len(self.shelf.customers.entries)
+
+    def _recalled(self, customer: str, here: Snapshot | None, now: float) -> Snapshot | None:
+        """Find what another process of this host fetched, if it is newer than what is here."""
+        if self._exchange is None:
+            return here
+        slot = self.slot(customer)
+        token = self._fences.tokens[slot]
+        there = self._exchange.recall(customer, slot=slot, token=token, now=now, share=self.shelf.shared)
+        if there is None or (here is not None and there.began <= here.began):
+            return here
+        self.tally.recalled += 1
+        self.shelf.put(customer, there, known=True)
+        return there
+
+    def _stretched(self, customer: str, snapshot: Snapshot | None, now: float) -> Snapshot | None:
+        """Give a snapshot the longer life that everybody's has by now, if the budget can't pay for a shorter one."""
+        if snapshot is None or now < snapshot.deadline or self._freshness.brief(snapshot.ttl):
+            return snapshot
+        deadline = snapshot.began + self._lifetime()
+        if deadline <= snapshot.deadline:
+            return snapshot
+        longer = snapshot.until(deadline)
+        self.shelf.put(customer, longer, known=True)
+        return longer
+
+    def _lifetime(self, *, settling: bool = False, known: bool = True) -> float:
+        return self._freshness.lifetime(
+            settling=settling, known=known, random=self._seams.draw(), affordable=self.capacity.seconds()
+        )
+
+    def _active(self, seconds: float) -> int:
+        """Count the customers whose snapshot is younger than some seconds, on this host if it has a store."""
+        now = self.clock()
+        here = sum(now - snapshot.began < seconds for snapshot in list(self.shelf.customers.entries.values()))
+        return max(here, self._exchange.store.count(seconds)) if self._exchange else here
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
@@ -166,14 +207,16 @@ class Cache:
             if flight is not None and flight.token == token and (after is None or flight.moment > after):
                 self.tally.joined += 1
                 return flight
-            landed = self.memory.entries.get(customer) or self._unknown.get(customer)
+            landed = self.shelf.get(customer)
             flight = Flight(
                 customer,
                 slot=slot,
                 token=token,
                 began=self.clock(),
-                moment=self._seams.now(),
-                deadline=Deadline(self._seams.now() + self._limits.deadline),
+                moment=self.now(),
+                boot=self._seams.boot(),
+                wall=self._seams.wall(),
+                deadline=Deadline.after(self._limits.deadline, now=self.now),
                 settling=self._fences.settling(token, self._freshness.settle),
             )
             if landed is not None and landed is not seen and self._suits(landed, after):
@@ -193,18 +236,15 @@ class Cache:
 
     def close(self) -> None:
         """Forget everybody, and remember nobody from here on."""
-        with self._lock:
-            self._closed = True
-            self.memory.clear()
-            self._unknown.clear()
+        self.shelf.close()
 
     def _turn(self, flight: Flight, patience: float) -> float | None:
         """Find the seconds to wait for a turn; or land the flight, which never took off."""
         blocked = self._backoff.blocked(flight.customer)
         if blocked is not None:
-            self._hold_back(flight, blocked.detail, blocked.until - self._seams.now())
+            self._hold_back(flight, blocked.detail, blocked.until - self.now())
             return None
-        turn = self._rate.reserve(patience)
+        turn = self._rate.reserve(patience, known=flight.customer in self.shelf.customers.entries)
         if turn is None:
             self._hold_back(flight, "the budget of requests to Stripe is spent for now", FIRST)
             return None
@@ -246,46 +286,34 @@ class Cache:
             self._fail(flight, _describe(error), error)
             if not isinstance(error, Exception):
                 _log.exception("a fetch died")
+        finally:
+            self._report(flight)
 
     def _complete(self, flight: Flight, holding: Holding) -> None:
-        """Store what a fetch learnt, under the token noted before it began."""
+        """Keep what a fetch learnt, under the token noted before it began."""
+        snapshot = self._snapshot(flight, holding)
+        stood = self.stands(snapshot)
+        proper = stood and self.shelf.put(flight.customer, snapshot, known=holding.known)
         with self._lock:
-            snapshot = self._snapshot(flight, holding)
-            if self.stands(snapshot) and not self._closed:
-                self._store(flight.customer, snapshot, known=holding.known)
-            else:
-                self.tally.superseded += 1
+            self.tally.superseded += not stood
             self._backoff.succeeded(flight.customer)
             self._leave(flight)
         if not holding.known:
             _seldom.warning("Stripe knows no customer %r in this account and mode", flight.customer)
-        flight.land(Outcome(snapshot, request_id=holding.request_id))
+        flight.land(Outcome(snapshot, stood=stood, request_id=holding.request_id))
+        if proper and self._exchange is not None:
+            self._exchange.keep(flight, snapshot)  # behind: whoever waited has the answer
 
     def _snapshot(self, flight: Flight, holding: Holding) -> Snapshot:
-        lifetime = self._freshness.lifetime(
-            settling=flight.settling,
-            known=holding.known,
-            random=self._seams.draw(),
-        )
+        lifetime = self._lifetime(settling=flight.settling, known=holding.known)
         return Snapshot(
-            self._sets.shared(frozenset(holding.features)),
+            self.shelf.shared(frozenset(holding.features)),
             token=flight.token,
             slot=flight.slot,
             began=flight.began,
             moment=flight.moment,
             deadline=flight.began + lifetime,
         )
-
-    def _store(self, customer: str, snapshot: Snapshot, *, known: bool) -> None:
-        before = self.memory.entries.get(customer) or self._unknown.get(customer)
-        if before is not None and before.token == snapshot.token and before.moment > snapshot.moment:
-            return  # a fetch that was given up arrives after a newer one
-        if known:
-            self._unknown.pop(customer, None)
-            self.memory.put(customer, snapshot)
-        else:
-            self.memory.drop(customer)
-            self._unknown[customer] = snapshot
 
     def _fail(self, flight: Flight, detail: str, error: BaseException | None = None) -> None:
         """Land a flight with a failure, and remember that it failed."""
@@ -296,13 +324,27 @@ class Cache:
             self.tally.failures += 1
             everybody = not isinstance(error, StripeError) or error.concerns_everybody
             blocked = self._backoff.failed(flight.customer, detail, began=flight.moment, everybody=everybody)
-        retry_after = max(blocked.until - self._seams.now(), 0.0)
+        retry_after = max(blocked.until - self.now(), 0.0)
         request_id = error.request_id if isinstance(error, StripeError) else None
         flight.land(Outcome(failure=Failure(detail, retry_after), request_id=request_id))
 
     def _expire(self, flight: Flight) -> None:
         """Give a flight up at its deadline, wherever its thread may hang."""
         self._fail(flight, f"no complete answer within {self._limits.deadline:g} s")
+
+    def _report(self, flight: Flight) -> None:
+        """Tell an observer what a fetch came to, on the thread that made it."""
+        outcome = flight.outcome or Outcome()
+        came_to = FetchOutcome.COMPLETE if outcome.stood else FetchOutcome.SUPERSEDED
+        self._tell(
+            Fetch(
+                customer=flight.customer,
+                outcome=came_to if outcome.snapshot else FetchOutcome.FAILED,
+                seconds=self.now() - flight.moment,
+                detail=outcome.failure.detail if outcome.failure else None,
+                request_id=outcome.request_id,
+            )
+        )
 
     def _leave(self, flight: Flight) -> None:
         if self._flights.get(flight.customer) is flight:

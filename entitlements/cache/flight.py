@@ -39,11 +39,13 @@ class Outcome:
     Attributes:
         snapshot: what was learnt, if anything was.
         failure: why not, otherwise.
+        stood: whether nothing had become known meanwhile.
         request_id: the upstream request behind it.
     """
 
     snapshot: Snapshot | None = None
     failure: Failure | None = None
+    stood: bool = True
     request_id: str | None = None
 
 
@@ -60,11 +62,26 @@ class Flight:
         token: the fence token noted before it began; only a caller who reads the same token may join.
         began: its beginning on the clock that judges ages.
         moment: its beginning in real time.
+        boot: its beginning on the clock of this boot, for other processes.
+        wall: its beginning by the wall's clock, for the same.
         deadline: when it is given up.
         settling: whether a change became known so shortly before that Stripe's list may lag behind it.
     """
 
-    __slots__ = ("_calls", "_lock", "began", "customer", "deadline", "moment", "outcome", "settling", "slot", "token")
+    __slots__ = (
+        "_calls",
+        "_lock",
+        "began",
+        "boot",
+        "customer",
+        "deadline",
+        "moment",
+        "outcome",
+        "settling",
+        "slot",
+        "token",
+        "wall",
+    )
 
     def __init__(  # noqa: PLR0913 - a plain record
         self,
@@ -74,6 +91,8 @@ class Flight:
         token: float,
         began: float,
         moment: float,
+        boot: float,
+        wall: float,
         deadline: Deadline,
         settling: bool = False,
     ) -> None:
@@ -82,6 +101,8 @@ class Flight:
         self.token: Final = token
         self.began: Final = began
         self.moment: Final = moment
+        self.boot: Final = boot
+        self.wall: Final = wall
         self.deadline: Final = deadline
         self.settling: Final = settling
         self.outcome: Outcome | None = None

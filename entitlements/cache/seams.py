@@ -1,12 +1,14 @@
-"""The seams of the cache: what it takes from the world outside, so that a simulator can give it another world."""
+"""The seams: what the core takes from the world outside, so that a simulator can give it another world."""
 
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from entitlements.clocks import real_now
+from entitlements.cache.wait import Wait
+from entitlements.clocks import boot_now, real_now, wall_now
 from entitlements.watchdog import watchdog
 
 if TYPE_CHECKING:
@@ -24,27 +26,36 @@ class Cancellable(Protocol):
 class Rate(Protocol):
     """A budget of requests a second."""
 
-    def reserve(self, patience: float) -> float | None: ...
+    @property
+    def sustained(self) -> float: ...
+
+    def reserve(self, patience: float, *, known: bool = False) -> float | None: ...
 
     def free(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Seams:
-    """What the cache takes from the world outside.
+    """What the core takes from the world outside.
 
     Attributes:
         spawn: run a job elsewhere; false when there is no room for it.
+        sleep: wait for a turn in the rate budget; called where jobs run.
         clock: the clock that judges ages; `None` for `time.monotonic`, as a test may have replaced it.
         now: real seconds.
+        boot: seconds that every process of this boot counts alike, to judge what another process fetched.
+        wall: seconds of wall time, to judge the same by.
         draw: a random number from 0 to 1.
         alarm: have something called at a real moment.
-        sleep: wait for a turn in the rate budget; called where jobs run.
+        block: wait on this thread.
     """
 
     spawn: Callable[[Callable[[], object]], bool]
-    sleep: Callable[[float], object]
+    sleep: Callable[[float], object] = time.sleep
     clock: Callable[[], float] | None = None
     now: Callable[[], float] = real_now
+    boot: Callable[[], float] = boot_now
+    wall: Callable[[], float] = wall_now
     draw: Callable[[], float] = random.random
     alarm: Callable[[float, Callable[[], object]], Cancellable] = watchdog.at
+    block: Callable[[Wait], object] = Wait.block

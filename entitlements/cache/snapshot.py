@@ -33,6 +33,17 @@ class Snapshot:
         self.deadline: Final = deadline
         self.visited = False
 
+    def until(self, deadline: float) -> Snapshot:
+        """Give the same snapshot another time to live."""
+        return Snapshot(
+            self.features,
+            token=self.token,
+            slot=self.slot,
+            began=self.began,
+            moment=self.moment,
+            deadline=deadline,
+        )
+
     @property
     def ttl(self) -> float:
         """Count the seconds this snapshot was given to live."""

@@ -15,7 +15,7 @@ from entitlements.watchdog import watchdog
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from entitlements.cache.flight import Landing
     from entitlements.clocks import Deadline
@@ -63,11 +63,11 @@ class Wait:
             alarm.cancel()
 
 
-def block_for(flow: Generator[Wait, None, T]) -> T:
+def block_for(flow: Generator[Wait, None, T], block: Callable[[Wait], object] = Wait.block) -> T:
     """Run a flow to its end on this thread."""
     try:
         while True:
-            next(flow).block()
+            block(next(flow))
     except StopIteration as stop:
         value: T = stop.value
         return value

@@ -13,7 +13,7 @@ from entitlements.errors import StripeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from entitlements.stripe.budget import Budget
+    from entitlements.stripe.budget import Lanes
     from entitlements.stripe.client import Stripe
 
 __all__ = ["read_catalog"]
@@ -23,7 +23,7 @@ T = TypeVar("T")
 _PATIENCE: Final = 60.0  # seconds to wait for a turn among the customers' requests
 
 
-def read_catalog(stripe: Stripe, rate: Budget) -> Contents:
+def read_catalog(stripe: Stripe, rate: Lanes) -> Contents:
     """Read features and products, one list a product, within the rate budget.
 
     Raises:

@@ -38,7 +38,9 @@ class Unlimited:
     def __init__(self, turn: float | None = 0.0) -> None:
         self.turn = turn
 
-    def reserve(self, patience: float) -> float | None:
+    sustained = 1e9
+
+    def reserve(self, patience: float, *, known: bool = False) -> float | None:
         return self.turn
 
     def free(self) -> bool:

@@ -145,9 +145,9 @@ BANK = [
     ),
     Bug(
         "a late answer overwrites a newer one",
-        "entitlements.cache.engine",
-        "before.token == snapshot.token and before.moment > snapshot.moment",
-        "False",
+        "entitlements.cache.shelf",
+        "return before.token == after.token and before.moment > after.moment",
+        "return False",
         "tests/cache/test_engine.py",
     ),
     Bug(
@@ -251,9 +251,9 @@ BANK = [
     ),
     Bug(
         "an unknown customer takes a payer's room",
-        "entitlements.cache.engine",
-        "        if known:\n            self._unknown.pop(customer, None)",
-        "        if True:\n            self._unknown.pop(customer, None)",
+        "entitlements.cache.shelf",
+        "proper = known and (bool(snapshot.features) or before is not None)",
+        "proper = True",
         "tests/cache/test_engine.py",
     ),
     Bug(
@@ -272,9 +272,9 @@ BANK = [
     ),
     Bug(
         "a closed cache goes on remembering",
-        "entitlements.cache.engine",
-        "if self.stands(snapshot) and not self._closed:",
-        "if self.stands(snapshot):",
+        "entitlements.cache.shelf",
+        "if self._closed or (before is not None",
+        "if (before is not None",
         "tests/cache/test_engine.py",
     ),
     Bug(
@@ -304,6 +304,55 @@ BANK = [
         "if abs(late) > most:",
         "if late > most:",
         "tests/feeds/test_webhook.py",
+    ),
+    Bug(
+        "a stranger who holds nothing takes a payer's room (R78)",
+        "entitlements.cache.shelf",
+        "proper = known and (bool(snapshot.features) or before is not None)",
+        "proper = known",
+        "tests/cache/test_shelf.py",
+    ),
+    Bug(
+        "the jitter shortens the window in which an outage is ridden out",
+        "entitlements.freshness",
+        "begin = lifetime if brief else max(lifetime, self.ttl)",
+        "begin = lifetime",
+        "tests/test_freshness.py",
+    ),
+    Bug(
+        "a time to live is stretched beyond every bound",
+        "entitlements.freshness",
+        "return max(self.ttl, min(affordable, self.max_stale))",
+        "return max(self.ttl, affordable)",
+        "tests/test_freshness.py",
+    ),
+    Bug(
+        "a flood of strangers takes the turns that are kept for customers (R77)",
+        "entitlements.stripe.budget",
+        "return self._kept.reserve(patience) if turn is None and known else turn",
+        "return self._kept.reserve(patience) if turn is None else turn",
+        "tests/stripe/test_budget.py",
+    ),
+    Bug(
+        "an observer's fault becomes the customer's",
+        "entitlements.observed",
+        "except Exception as error:",
+        "except ImportError as error:",
+        "tests/test_observer.py",
+    ),
+    Bug(
+        "an observer's own question is observed without end (R68)",
+        "entitlements.observed",
+        'if self._call is None or getattr(self._telling, "now", False):',
+        "if self._call is None:",
+        "tests/test_observer.py",
+    ),
+    Bug(
+        "the hot path refuses behind the observer's back (R108)",
+        "entitlements.resolver",
+        "frozenset() if observer else self._core.judge.known_keys",
+        "self._core.judge.known_keys",
+        "tests/test_observer.py",
     ),
 ]
 
