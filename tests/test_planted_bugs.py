@@ -15,10 +15,11 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(name="runs", scope="module")
-def _runs():
-    """Begin every bug's run at once, as many at a time as there are cores."""
+def _runs(request: pytest.FixtureRequest):
+    """Begin the run of every bug that was asked for at once, as many at a time as there are cores."""
+    chosen = [item.callspec.params["bug"] for item in request.session.items if "runs" in item.fixturenames]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield {bug.name: pool.submit(run, bug) for bug in BANK}
+        yield {bug.name: pool.submit(run, bug) for bug in chosen}
         pool.shutdown(cancel_futures=True)
 
 
