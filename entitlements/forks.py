@@ -11,7 +11,7 @@ import threading
 from typing import Final, Protocol
 from weakref import WeakSet
 
-__all__ = ["first_load", "reset_in_child"]
+__all__ = ["first_load", "reset_in_child", "resume_in_child"]
 
 
 class Resettable(Protocol):
@@ -20,11 +20,18 @@ class Resettable(Protocol):
     def reset(self) -> None: ...
 
 
+class Resumable(Protocol):
+    """Something that ran in the parent and goes on in the child, on a thread of its own."""
+
+    def resume(self) -> None: ...
+
+
 first_load: Final = threading.RLock()
 """Held while something is loaded or made for the first time. A fork waits for it: a child forked in the midst of an
 import would find the module locked by a thread that it doesn't have."""
 
 _registered: Final[WeakSet[Resettable]] = WeakSet()
+_running: Final[WeakSet[Resumable]] = WeakSet()
 
 
 def reset_in_child(resettable: Resettable) -> None:
@@ -32,9 +39,16 @@ def reset_in_child(resettable: Resettable) -> None:
     _registered.add(resettable)
 
 
+def resume_in_child(resumable: Resumable) -> None:
+    """Have `resumable.resume()` called in every child, after everything was reset: only then may a thread start."""
+    _running.add(resumable)
+
+
 def _reset_all() -> None:
     for resettable in list(_registered):
         resettable.reset()
+    for resumable in list(_running):
+        resumable.resume()
 
 
 def _after_in_child() -> None:

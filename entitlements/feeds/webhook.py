@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from entitlements.errors import SignatureError
+from entitlements.feeds.concern import UnreadableEventError, customer_of
 from entitlements.stripe.event import parse
 from entitlements.stripe.signature import verify
 
@@ -81,31 +82,9 @@ def _text(event: Mapping[str, object], name: str) -> str:
 
 def _customer(kind: str, event: Mapping[str, object]) -> str | None:
     """Find the customer whose access an event may have changed."""
-    if kind in _CUSTOMER_ITSELF:
-        return _id(_object(event).get("id"), kind)
-    if kind in _ABOUT_ACCESS or kind.startswith("customer.subscription."):
-        concerned = _object(event)
-        if concerned.get("customer") is None and isinstance(concerned.get("customer_account"), str):
-            return None  # billed to an account rather than a customer: nobody we could have been asked about
-        return _id(concerned.get("customer"), kind)
-    return None
-
-
-_ABOUT_ACCESS = frozenset({"entitlements.active_entitlement_summary.updated"})
-_CUSTOMER_ITSELF = frozenset({"customer.created", "customer.deleted"})
-
-
-def _object(event: Mapping[str, object]) -> Mapping[str, object]:
     data = event.get("data")
-    concerned = cast("Mapping[str, object]", data).get("object") if isinstance(data, dict) else None
-    if not isinstance(concerned, dict):
-        raise SignatureError("the event has no data.object: is this one of Stripe's events?")
-    return cast("Mapping[str, object]", concerned)
-
-
-def _id(value: object, kind: str) -> str:
-    if isinstance(value, dict):  # expanded, as some API versions send it
-        value = cast("Mapping[str, object]", value).get("id")
-    if not isinstance(value, str) or not value or len(value) > 255:  # noqa: PLR2004 - Stripe's ids are at most 255 long
-        raise SignatureError(f"the {kind} event names no customer: is this one of Stripe's events?")
-    return value
+    about = cast("Mapping[str, object]", data).get("object") if isinstance(data, dict) else None
+    try:
+        return customer_of(kind, about)
+    except UnreadableEventError as unreadable:
+        raise SignatureError(f"{unreadable}: is this one of Stripe's events?") from None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from entitlements.stripe.objects import (
         ActiveEntitlement,
+        Event,
         Feature,
         Product,
         ProductFeature,
@@ -35,10 +36,13 @@ if TYPE_CHECKING:
         SubscriptionStatus,
     )
     from entitlements.stripe.pages import Listing
+    from entitlements.stripe.resources.events import EventPage
 
 __all__ = [
     "ActiveEntitlement",
     "AuthenticationFailed",
+    "Event",
+    "EventPage",
     "Feature",
     "IdempotencyConflict",
     "InvalidRequest",
@@ -63,9 +67,11 @@ __all__ = [
 _HOMES: Final = {
     "Stripe": "client",
     "Listing": "pages",
+    "EventPage": "resources.events",
     **dict.fromkeys(
         [
             "ActiveEntitlement",
+            "Event",
             "Feature",
             "Product",
             "ProductFeature",

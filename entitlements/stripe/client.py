@@ -15,6 +15,7 @@ from entitlements.stripe.secret import Secret
 if TYPE_CHECKING:
     from entitlements.stripe.resources.active_entitlements import ActiveEntitlements
     from entitlements.stripe.resources.base import Resource
+    from entitlements.stripe.resources.events import Events
     from entitlements.stripe.resources.features import Features
     from entitlements.stripe.resources.product_features import ProductFeatures
     from entitlements.stripe.resources.products import Products
@@ -26,10 +27,11 @@ __all__ = ["Stripe"]
 
 
 class Stripe:
-    """Read and change what entitlements rest on: features, products, what customers hold and pay for.
+    """Read and change what entitlements rest on: features, products, what customers hold and pay for, what happened.
 
     Lists come back whole, as tuples: every page is read (Stripe: `limit` 1..100, this asks for 100) or an error says
-    why not. Each call ends by its deadline, whatever the network does. Safe to share between threads and across forks.
+    why not; events alone, whose list never ends, come by the page. Each call ends by its deadline, whatever the network
+    does. Safe to share between threads and across forks.
 
     Args:
         api_key: a secret or restricted key. It is never printed, logged or pickled.
@@ -108,6 +110,11 @@ class Stripe:
         return cast("Subscriptions", self._resource("subscriptions", "Subscriptions"))
 
     @property
+    def events(self) -> Events:
+        """What happened in the last thirty days."""
+        return cast("Events", self._resource("events", "Events"))
+
+    @property
     def livemode(self) -> bool | None:
         """Tell the mode by the key: True for a live one, False for a test one, None when its prefix doesn't say.
 
@@ -129,7 +136,7 @@ class Stripe:
         """Load what the first request would load: some half a second's worth, best spent before anybody waits."""
         with first_load:
             self._http.preload()
-            for name in ("features", "products", "product_features", "active_entitlements", "subscriptions"):
+            for name in ("features", "products", "product_features", "active_entitlements", "subscriptions", "events"):
                 getattr(self, name)
 
     def _resource(self, module: str, name: str) -> Resource:

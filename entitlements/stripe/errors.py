@@ -59,6 +59,10 @@ class InvalidRequest(StripeError):
 class ResourceMissing(InvalidRequest):
     """Stripe has no such object; `param` says which id it means (`id` when it stood in the path)."""
 
+    def concerns(self, param: str, value: str) -> bool:
+        """Say whether it is this parameter's object that is gone; Stripe may not name the parameter, but the id."""
+        return self.param == param or (self.param is None and value in str(self))
+
 
 class AuthenticationFailed(StripeError):
     """Stripe doesn't know this API key: check STRIPE_API_KEY, and that it was not rolled."""

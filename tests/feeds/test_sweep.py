@@ -1,0 +1,342 @@
+"""R42: a change whose webhook never comes is noticed by a round of the sweep, and costs one request to look for."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from controlled import Clock
+from swept import DAY, NOW, SharedNotes, World, by_name
+
+from entitlements.errors import StripeError
+from entitlements.feeds.position import OVERLAP
+from entitlements.feeds.sweep import SweepResult
+from entitlements.freshness import Freshness
+from entitlements.stripe.errors import MalformedReply
+
+TYPES = (
+    "entitlements.active_entitlement_summary.updated",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
+    "customer.subscription.trial_will_end",
+    "customer.created",
+    "customer.deleted",
+)
+
+
+@pytest.fixture(name="world")
+def _world() -> World:
+    """A sweep of an account where nothing has happened, after its first round."""
+    world = World()
+    world.round()
+    world.done()
+    world.list.asked.clear()
+    return world
+
+
+def test_a_round_raises_then_advances_then_stamps_the_moment_before_it_began(world):
+    """Rules 16 and 17: a crash between any two of these repeats a raise, and the stamp never says too much."""
+    world.list.add(1, NOW)
+    began = world.now()
+    result = world.round()
+    assert world.done() == [("raise", "cus_1", False), ("note",), ("stamp", began)]
+    assert result == SweepResult(events=1, customers=1, stamped=True)
+
+
+def test_a_page_is_one_request_for_every_type_there_is(world):
+    """All that may change somebody's access is asked for at once, within Stripe's limit of twenty types."""
+    world.round()
+    since = NOW - DAY - OVERLAP
+    assert world.list.asked == [{"types": TYPES, "created_from": since, "after": None, "limit": 100}]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_whatever_may_change_access_is_noticed(world, kind):
+    """R46: a pause changes who may do what by many a merchant's rule, and sends no summary."""
+    world.list.add(1, NOW, kind)
+    world.round()
+    assert world.raised() == by_name(1)
+
+
+def test_a_customer_is_raised_once_a_round(world):
+    """A purchase makes several events: they cost one raise, and the youngest says whether the list may lag."""
+    for number, age in ((1, 3_000), (2, 2), (3, 1_000)):
+        world.list.add(number, NOW - age, about={"customer": "cus_1"})
+    assert world.round() == SweepResult(events=3, customers=1, stamped=True)
+    assert world.raised() == by_name(1)
+
+
+@pytest.mark.parametrize(("age", "settled"), [(-3_600, False), (0, False), (11, False), (12, True), (500, True)])
+def test_r43_an_event_of_a_moment_ago_opens_the_settle_window(world, age, settled):
+    """Stripe's list may lag behind its own event for ten seconds; one dated in the future counts as of now."""
+    world.list.add(1, NOW - age)
+    world.round()
+    assert world.raised() == by_name(1, settled=settled)
+
+
+def test_the_settle_window_is_as_wide_as_freshness_says():
+    """Whoever sets `settle` sets it for the sweep too."""
+    world = World(freshness=Freshness(settle=100))
+    world.list.add(1, NOW - 90)
+    world.round()
+    assert world.raised() == by_name(1)
+
+
+# --- each event once, none never -------------------------------------------------------------------------------------
+
+
+def test_what_was_seen_is_not_raised_again(world):
+    """The overlap is read in every round, and costs nobody a fetch."""
+    world.list.add(1, NOW)
+    world.round()
+    world.done()
+    assert world.round() == SweepResult(stamped=True)
+    assert world.raised() == {}
+
+
+@pytest.mark.parametrize("late", [0, 1, 59, 60])
+def test_r30_an_event_that_appears_late_or_shares_a_second_is_noticed(world, late):
+    """Events come into the list out of order: a minute before the newest is looked at again."""
+    world.list.add(1, NOW)
+    world.round()
+    world.done()
+    world.list.add(2, NOW - late)
+    world.wall.tick(20)
+    assert world.round().events == 1
+    assert world.raised() == by_name(2, settled=late + 20 > 11)
+
+
+def test_events_end_alike_in_whatever_order_they_appear():
+    """I11: however five events of one minute come into the list, each is raised once, and the position is the same."""
+    ends = set()
+    for order in itertools.permutations([(1, NOW), (2, NOW), (3, NOW - 30), (4, NOW - 59), (5, NOW - 1)]):
+        world = World()
+        world.round()
+        for number, created in order:
+            world.list.add(number, created)
+            world.round()
+        named = sorted(str(entry[1]) for entry in world.done() if entry[0] == "raise")
+        assert named == ["cus_1", "cus_2", "cus_3", "cus_4", "cus_5"]
+        ends.add(world.read_note("sweep"))
+    assert len(ends) == 1
+
+
+def test_another_process_goes_on_where_the_last_one_was(world):
+    """A restart raises nothing that was raised before, and misses nothing that happened meanwhile."""
+    world.list.add(1, NOW)
+    world.round()
+    world.done()
+    world.wall.tick(3 * DAY)
+    world.list.add(2, NOW + DAY)
+    world.restarted()
+    assert world.round() == SweepResult(events=1, customers=1, stamped=True)
+    assert world.raised() == by_name(2, settled=True)
+
+
+def test_an_event_in_the_future_moves_nothing(world):
+    """A test clock dates events years ahead; what happens today is noticed all the same."""
+    world.list.add(1, NOW + 400 * DAY)
+    world.round()
+    world.list.add(2, NOW)
+    world.round()
+    world.wall.tick(100)
+    world.list.add(3, NOW + 100)
+    world.done()
+    world.round()
+    assert world.raised() == by_name(3)
+
+
+def test_an_event_of_another_account_is_raised_here_too(world):
+    """The list was asked for by our own key: whatever it says, a fence raised for nothing costs one fetch."""
+    world.list.add(1, NOW)
+    world.list.events[0] = world.list.events[0].model_copy(update={"account": "acct_other"})
+    world.round()
+    assert world.raised() == by_name(1)
+
+
+def test_who_is_billed_by_account_is_nobody_s_fence(world):
+    """An event that names an account instead of a customer is read as a webhook would be: it concerns nobody here."""
+    world.list.add(1, NOW, about={"customer": None, "customer_account": "acct_9"})
+    assert world.round() == SweepResult(events=1, stamped=True)
+    assert world.raised() == {}
+
+
+def test_more_events_than_can_be_remembered_cost_fetches_and_nothing_else(world):
+    """The memory of the overlap is bounded: what is forgotten is raised again, and nothing is passed over."""
+    for number in range(3_000):
+        world.list.add(number, NOW - number % 50)
+    world.round()
+    assert len(world.raised()) == 3_000
+    assert len(world.read_note("sweep") or "") < 70_000
+    world.list.add(3_000, NOW)
+    world.round()
+    again = world.raised()
+    assert again["cus_3000"] is False
+    assert len(again) <= 1_001
+
+
+# --- what it costs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("happened", [0, 1, 99])
+def test_nothing_new_is_no_gap_and_costs_one_request(world, happened):
+    """A hundred quiet rounds: a request each, a stamp each, and the position is written down twice at most."""
+    for number in range(happened):
+        world.list.add(number, NOW)
+    world.round()
+    world.done()
+    world.list.asked.clear()
+    for _ in range(100):
+        world.wall.tick(15)
+        assert world.round() == SweepResult(stamped=True)
+    done = [entry[0] for entry in world.done()]
+    assert (len(world.list.asked), done.count("stamp"), done.count("raise"), done.count("all")) == (100, 100, 0, 0)
+    assert done.count("note") <= 1
+
+
+@pytest.mark.parametrize(("changes", "requests"), [(100, 1), (101, 2), (250, 3)])
+def test_changes_cost_a_request_a_hundred(world, changes, requests):
+    """All of them are noticed in one round."""
+    for number in range(changes):
+        world.list.add(number, NOW - number % 7)
+    assert world.round() == SweepResult(events=changes, customers=changes, stamped=True)
+    assert len(world.list.asked) == requests
+
+
+def test_a_burst_is_not_read_again_for_the_rest_of_a_quiet_night(world):
+    """Once nothing can appear late any more, the overlap ends at the last event."""
+    for number in range(1_000):
+        world.list.add(number, NOW + number // 20)
+    world.wall.tick(50)
+    world.round()
+    for _ in range(5):
+        world.wall.tick(15)
+        world.round()
+    world.list.asked.clear()
+    world.wall.tick(15)
+    assert world.round() == SweepResult(stamped=True)
+    assert len(world.list.asked) == 1
+
+
+def test_what_a_webhook_has_handled_costs_no_second_fetch(world):
+    """An event whose fence was raised when its webhook came isn't raised again; others are."""
+    for number in (1, 2):
+        world.list.add(number, NOW)
+    world.sweep.handled("evt_1")
+    assert world.round() == SweepResult(events=1, customers=1, stamped=True)
+    assert world.raised() == by_name(2)
+
+
+def test_the_memory_of_handled_webhooks_is_bounded(world):
+    """A million webhooks take no more room than ten thousand; the forgotten cost a fetch."""
+    for number in range(20_000):
+        world.sweep.handled(f"evt_{number}")
+    world.sweep.handled("evt_" + "x" * 1_000_000)
+    assert sum(map(len, world.sweep._handled)) < 200_000
+    world.list.add(1, NOW)
+    world.list.add(19_000, NOW)
+    world.round()
+    assert world.raised() == by_name(1)
+
+
+# --- one sweeper a host ----------------------------------------------------------------------------------------------
+
+
+def test_one_process_of_a_host_sweeps():
+    """The others hold no lease and ask for nothing; when it is killed, another takes over within three intervals."""
+    clock = Clock()
+    notes = SharedNotes(clock)
+    one, other = World(notes, interval=15), World(notes, interval=15)
+    for _ in range(3):
+        assert one.round().stamped
+        assert other.round() == SweepResult(skipped=True)
+        clock.tick(15)
+    assert other.list.asked == other.done() == []
+    clock.tick(29)
+    assert other.round().skipped
+    clock.tick(1)
+    assert other.round().stamped
+    assert one.round().skipped
+
+
+def test_a_forked_child_is_somebody_else():
+    """The lease is its parent's, who may be sweeping this moment."""
+    world = World(SharedNotes(Clock()))
+    assert world.round().stamped
+    world.sweep.reset()
+    assert world.round().skipped
+
+
+def test_accounts_are_swept_each_for_itself():
+    """A position is one account's: another name keeps another."""
+    clock = Clock()
+    notes = SharedNotes(clock)
+    one, other = World(notes, name="sweep/self/test"), World(notes, name="sweep/acct_1/test")
+    one.list.add(1, NOW)
+    assert (one.round().events, other.round().events) == (1, 0)
+    assert (one.round().gap, other.round().gap) == (None, None)
+
+
+# --- what fails ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_number", [1, 2, 3])
+def test_an_error_advances_nothing(world, request_number):
+    """I4: a page that can't be read is the whole reading's failure; the next round begins where this one did."""
+    for number in range(250):
+        world.list.add(number, NOW)
+    noted = world.read_note("sweep")
+    world.list.failing = {request_number: StripeError("down", status=503)}
+    with pytest.raises(StripeError):
+        world.round()
+    assert (world.done(), world.read_note("sweep")) == ([], noted)
+    assert world.round().events == 250
+
+
+@pytest.mark.parametrize("breaking", ["cus_1", "cus_2", "the note"])
+def test_a_crash_only_repeats_raises(world, breaking):
+    """Wherever it dies, the process that comes next raises everything that wasn't noted."""
+    for number in (2, 1):
+        world.list.add(number, NOW)
+    world.breaking = breaking
+    with pytest.raises(RuntimeError):
+        world.round()
+    assert "stamp" not in {entry[0] for entry in world.done()}
+    world.breaking = None
+    world.restarted()
+    world.round()
+    assert world.raised() == by_name(1, 2)
+
+
+def test_without_a_note_there_is_no_stamp(world):
+    """What could not be kept is not vouched for: the next round raises it again."""
+    world.list.add(1, NOW)
+    world.refusing = True
+    assert world.round() == SweepResult(events=1, customers=1, stamped=False)
+    assert world.done() == [("raise", "cus_1", False)]
+    world.refusing = False
+    assert world.round() == SweepResult(events=1, customers=1, stamped=True)
+
+
+def test_an_event_on_two_pages_is_an_error(world):
+    """R62: a list that goes in circles is concluded nothing from."""
+    for number in range(150):
+        world.list.add(number, NOW)
+    world.list.events.append(world.list.events[3])
+    with pytest.raises(MalformedReply, match="'evt_3' on two of its pages"):
+        world.round()
+    assert world.done() == []
+
+
+def test_a_page_too_large_to_be_read_is_read_in_smaller_ones(world):
+    """A hundred large subscriptions may be more than an answer may hold, and would be again in every round."""
+    for number in range(30):
+        world.list.add(number, NOW)
+    world.list.failing = {1: MalformedReply("longer than 8388608 bytes")}
+    assert world.round().events == 30
+    assert [asked["limit"] for asked in world.list.asked] == [100, 10, 100]
