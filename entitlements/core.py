@@ -8,24 +8,22 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from entitlements import token as freshness_token
 from entitlements.cache.engine import Cache
 from entitlements.cache.exchange import Exchange
-from entitlements.cache.fences import shared_fences
-from entitlements.cache.ground import Ground
+from entitlements.cache.ground import Ground, ground_at
 from entitlements.cache.pool import Pool
 from entitlements.cache.seams import Seams
 from entitlements.cache.wait import await_for, block_for
 from entitlements.catalog import Catalog
+from entitlements.clocks import boot_now
 from entitlements.decision import Decision, Reason
 from entitlements.errors import InvalidInput
-from entitlements.forks import first_load
+from entitlements.feeds.changes import Changes
 from entitlements.judge import Judge, Rules
 from entitlements.observed import Observed, Observer
 from entitlements.pinned import Pinned
-from entitlements.settings import scope as name_scope
 from entitlements.sources.upstream import Upstream
-from entitlements.stats import Stats
+from entitlements.stats import FORKS, HOST, Stats
 from entitlements.stripe.budget import Lanes
 from entitlements.stripe.ids import customer_id, shown
 
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from entitlements.cache.wait import Wait
-    from entitlements.feeds.webhook import Notice, WebhookResult
     from entitlements.freshness import Freshness
     from entitlements.requirement import Requirement
     from entitlements.settings import Limits, Settings
@@ -44,7 +41,6 @@ __all__ = ["Core", "identify"]
 
 T = TypeVar("T")
 
-_FEED_LIVES: Final = 3600.0  # a webhook verified within the last hour shows that changes arrive
 _ABSENT: Final = object()
 _log = logging.getLogger("entitlements")
 
@@ -67,28 +63,29 @@ class Core:
         self.settings: Final = settings
         self.observer: Final = Observer(observer)
         self._pool = Pool(limits.fetch_threads, limits.fetches_waiting)
-        self._seams = seams or Seams(spawn=self._pool.submit, clock=clock)
+        self._seams = seams or Seams(spawn=self._pool.submit, clock=clock, boot=clock or boot_now)
         self.now: Final = self._seams.now
+        self.ground: Final = ground or ground_at(
+            settings.shared_path, scope=settings.scope, seams=self._seams, max_age=freshness.max_stale
+        )
+        self.fences: Final = self.ground.fences
         self._rate = Lanes(limits.requests_per_second, now=self.now)
         self._upstream = Upstream(settings, self._rate)
-        ground = ground or Ground(shared_fences())
-        self.fences: Final = ground.fences
-        self._feed = self.fences.feed(settings.scope)
-        self.cache: Final = Cache(
-            source or self._upstream,
-            scope=settings.scope,
-            fences=self.fences,
-            freshness=freshness,
-            limits=limits,
-            rate=self._rate,
-            seams=self._seams,
-            exchange=Exchange(ground.store, scope=settings.scope, seams=self._seams) if ground.store else None,
-            tell=self.observer.tell,
-        )
+        self.cache: Final = self._made_cache(source or self._upstream, freshness, limits)
         read_catalog = self._upstream.catalog if source is None else getattr(source, "catalog", None)
         self.catalog: Final = Catalog(read_catalog, spawn=_on_a_thread, clock=self.cache.clock)
-        rules = Rules(freshness, limits, settings.feature_classes, settings.strict, self.live_feed)
+        self.changes: Final = Changes(
+            self.ground,
+            settings,
+            self._seams,
+            freshness=freshness,
+            events=self._upstream,
+            catalog_changed=self.catalog.outdated,
+        )
+        rules = Rules(freshness, limits, settings.feature_classes, settings.strict, self.changes.live)
         self.judge: Final = Judge(self.cache, self.catalog, rules)
+        self.fences.on_move(self._moved)
+        self._moved()
         self.closed = False
         self._warned = False
         weakref.finalize(self, self._pool.close).atexit = False  # whoever lets go of us lets go of the threads
@@ -104,6 +101,7 @@ class Core:
         elif self.closed:
             decision = Decision(need, Reason.UNAVAILABLE, customer, detail="this instance was closed")
         else:
+            self.changes.follow()
             decision = yield from self.judge.decide(customer, need, after=after, explain=explain)
         return self.observer.decided(decision)
 
@@ -119,39 +117,16 @@ class Core:
         """Find what to pin; somebody who never bought holds nothing, and that is known."""
         if customer is None:
             return Pinned()
-        return Pinned(unavailable=True) if self.closed else (yield from self.judge.hold(customer))
+        if self.closed:
+            return Pinned(unavailable=True)
+        self.changes.follow()
+        return (yield from self.judge.hold(customer))
 
     def refresh(self, customer: str | None) -> Generator[Wait, None, str]:
         """Raise the fence and fetch, waiting up to the deadline."""
-        token = self.invalidate(customer)
+        token = self.changes.invalidate(customer)
         yield from self.hold(customer)
         return token
-
-    def invalidate(self, customer: str | None) -> str:
-        """Raise the fence; whatever was fetched before no longer answers."""
-        moment = self.now()
-        if customer is not None:
-            self.cache.invalidate(customer)
-        return freshness_token.issue(moment)
-
-    def webhook(self, payload: bytes, signature: str) -> WebhookResult:
-        """Verify an event and raise the fence it is about."""
-        with first_load:
-            from entitlements.feeds.webhook import WebhookResult, read_event  # noqa: PLC0415 - few processes receive any
-
-        event = read_event(payload, signature, self.settings.webhook_secrets, now=self._seams.wall())
-        moment = self.now()
-        for scope in self._scopes_of(event):
-            if event.customer is not None:
-                self.fences.raise_(self.fences.slot(scope, event.customer))
-                self.fences.feed_heard(self.fences.feed(scope))
-        if event.concerns_catalog:
-            self.catalog.outdated()
-        return WebhookResult(event.id, event.type, event.customer, freshness_token.issue(moment))
-
-    def live_feed(self) -> bool:
-        """Say whether changes are known to arrive by webhook."""
-        return self.fences.feed_silence(self._feed) <= _FEED_LIVES
 
     # --- running flows -----------------------------------------------------------------------------------------------
 
@@ -185,16 +160,6 @@ class Core:
         """Give the client, built on first use: it loads `requests` and `pydantic`."""
         return self._upstream.client()
 
-    def _scopes_of(self, event: Notice) -> set[str]:
-        """Name whom an event may be about: it says its own account and mode, which another instance may serve.
-
-        Without an account it is about the key's own; whether that is the platform or a connected account that has an
-        endpoint of its own can't be seen from here, and a fence raised for nothing costs one fetch.
-        """
-        livemode = event.livemode if self.settings.livemode is not None else None
-        accounts = {event.account} if event.account else {None, self.settings.stripe_account}
-        return {name_scope(account, livemode=livemode) for account in accounts}
-
     def stats(self) -> Stats:
         """Count what happened so far."""
         tally = self.cache.tally
@@ -208,16 +173,38 @@ class Core:
             recalled=tally.recalled,
             ttl=self.cache.capacity.seconds(),
             flying=self.cache.flying,
-            live_feed=self.live_feed(),
+            live_feed=self.changes.live(),
             catalog_loaded=self.catalog.contents is not None,
+            reach=FORKS if self.ground.store is None else HOST,
         )
 
     def close(self) -> None:
         """Let threads and connections go; from here on the answer is "cannot tell"."""
         self.closed = True
+        self.changes.close()
         self.cache.close()
         self._pool.close()
         self._upstream.close()
+        if self.ground.store is not None:
+            self.ground.store.close()
+
+    def _made_cache(self, source: Source, freshness: Freshness, limits: Limits) -> Cache:
+        scope, store = self.settings.scope, self.ground.store
+        return Cache(
+            source,
+            scope=scope,
+            fences=self.fences,
+            freshness=freshness,
+            limits=limits,
+            rate=self._rate,
+            seams=self._seams,
+            exchange=Exchange(store, scope=scope, seams=self._seams) if store is not None else None,
+            tell=self.observer.tell,
+        )
+
+    def _moved(self) -> None:
+        """Keep the rate budget where the table is."""
+        self._rate.move(self.fences.budget(self.settings.scope))
 
 
 def identify(customer: object) -> str | None:

@@ -18,6 +18,7 @@ from entitlements.stripe.ids import feature_key, shown
 from entitlements.stripe.secret import Secret
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Generator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from typing import Self
@@ -50,6 +51,9 @@ class Entitlements:
         webhook_secrets: `whsec_...`, several while one is being rolled; else STRIPE_WEBHOOK_SECRET.
         source: "stripe", or any object that keeps `entitlements.sources.contract.Source`.
         freshness: how old an answer may be.
+        shared_path: a directory on a local disk, where all processes of this host that name it share fences and
+            snapshots; a restart begins with what it holds.
+        sweep: seconds between two readings of Stripe's event list, for changes whose webhook never comes.
         feature_classes: features that tolerate less or more than others, as in `{"payouts": "strict"}`.
         limits: what the library may use.
         observer: called with one frozen record per fetch (`Fetch`) and per decision worth telling (`Decision`: a
@@ -77,6 +81,8 @@ class Entitlements:
         source: Source | str = "stripe",
         freshness: Freshness | None = None,
         feature_classes: Mapping[str, FeatureClass | str] | None = None,
+        shared_path: str | os.PathLike[str] | None = None,
+        sweep: float | None = None,
         limits: Limits | None = None,
         observer: Callable[[Observed], object] | None = None,
         clock: Callable[[], float] | None = None,
@@ -92,6 +98,8 @@ class Entitlements:
             stripe_account=stripe_account,
             webhook_secrets=secrets,
             feature_classes=feature_classes,
+            shared_path=shared_path,
+            sweep=sweep,
             strict=strict,
             needs_key=own_source is None,
         )
@@ -105,10 +113,14 @@ class Entitlements:
         )
         # The hot path reads these and `monotonic`. With a clock of its own, an instance finds nothing on it.
         self._entries: Mapping[str, Snapshot] = {} if clock else self._core.cache.shelf.customers.entries
-        self._tokens = self._core.fences.tokens
+        self._core.fences.on_move(self._take_tokens)
+        self._take_tokens()
         # An observer hears of every refusal, so none is given on the hot path.
         self._known_keys: AbstractSet[str] = frozenset() if observer else self._core.judge.known_keys
         self._recheck_after = self._core.judge.recheck_after
+
+    def _take_tokens(self) -> None:
+        self._tokens = self._core.fences.tokens
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
@@ -205,12 +217,13 @@ class Entitlements:
     def invalidate(self, customer: object) -> str:
         """Say that a customer's features may have changed; whatever was fetched before no longer answers.
 
-        No I/O is done. Returns a token: pass it as `after=`, in this process or another.
+        Stripe isn't asked. Returns a token: pass it as `after=`, in this process or another.
 
         Raises:
             InvalidInput: `customer` is no id.
+            EntitlementsUnavailable: it is known here, and could not be made known to the other processes; try again.
         """
-        return self._core.invalidate(identify(customer))
+        return self._core.changes.invalidate(identify(customer))
 
     def refresh(self, customer: object) -> str:
         """Fetch a customer anew, as after a checkout; wait for it, up to the deadline.
@@ -219,6 +232,7 @@ class Entitlements:
 
         Raises:
             InvalidInput: `customer` is no id.
+            EntitlementsUnavailable: as `invalidate`.
         """
         return self._core.run(self._core.refresh(identify(customer)))
 
@@ -249,8 +263,9 @@ class Entitlements:
 
         Raises:
             SignatureError: the event can't be trusted or read. Nothing else is raised for bad input; answer 400.
+            EntitlementsUnavailable: as `invalidate`; answer 503, so that Stripe sends the event again.
         """
-        return self._core.webhook(payload, signature)
+        return self._core.changes.webhook(payload, signature)
 
     def ahandle_webhook(self, payload: bytes, signature: str) -> Question[WebhookResult]:
         """Do the same as `handle_webhook`."""

@@ -70,6 +70,8 @@ class Settings:
     webhook_secrets: tuple[Secret, ...]
     feature_classes: Mapping[str, FeatureClass]
     strict: bool
+    shared_path: str | None = None
+    sweep: float | None = None
 
     @classmethod
     def read(  # noqa: PLR0913 - one argument a setting
@@ -80,6 +82,8 @@ class Settings:
         stripe_account: object = None,
         webhook_secrets: object = (),
         feature_classes: object = None,
+        shared_path: object = None,
+        sweep: object = None,
         strict: object = None,
         needs_key: bool = True,
         environ: Mapping[str, str] | None = None,
@@ -96,12 +100,14 @@ class Settings:
 
         base = _base(*_given("api_base", api_base, environ, "STRIPE_API_BASE", STRIPE))
         return cls(
-            api_key=_key(*_given("api_key", api_key, environ, "STRIPE_API_KEY"), needed=needs_key),
+            api_key=_key(*_given("api_key", api_key, environ, "STRIPE_API_KEY"), needed=needs_key or sweep is not None),
             api_base=base,
             stripe_account=_account(*_given("stripe_account", stripe_account, environ, "STRIPE_ACCOUNT")),
             webhook_secrets=_secrets(webhook_secrets or _listed(environ, "STRIPE_WEBHOOK_SECRET")),
             feature_classes=_classes(feature_classes or {}),
             strict=is_loopback(base) if strict is None else _bool("strict", strict),
+            shared_path=_path(shared_path),
+            sweep=_interval(sweep),
         )
 
     @property
@@ -192,6 +198,24 @@ def _account(value: object, origin: str) -> str | None:
 
 
 _ID_LENGTH = 255
+
+
+def _path(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, os.PathLike):
+        value = os.fspath(cast("os.PathLike[str]", value))
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise InvalidSettings(f"shared_path is {shown(value)}: name a directory on a local disk, as text or a Path")
+    return value
+
+
+def _interval(value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _LONGEST_WAIT:
+        raise InvalidSettings(f"sweep is {shown(value)}: give seconds, above 0 and {_LONGEST_WAIT:,} at most")
+    return float(value)
 
 
 def _listed(environ: Mapping[str, str] | None, variable: str) -> tuple[Secret, ...]:

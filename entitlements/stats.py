@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["Stats"]
+__all__ = ["FORKS", "HOST", "Stats"]
+
+FORKS: Final = "this process and its forks"
+HOST: Final = "every process of this host that shares the path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +44,4 @@ class Stats:
     ttl: float
     live_feed: bool
     catalog_loaded: bool
-    reach: str = "this process and its forks"
+    reach: str = FORKS

@@ -19,7 +19,7 @@ from entitlements.cache.flight import Failure, Flight, Outcome
 from entitlements.cache.shelf import Shelf
 from entitlements.cache.snapshot import Snapshot
 from entitlements.clocks import Deadline
-from entitlements.errors import StripeError
+from entitlements.errors import InvalidSettings, StripeError
 from entitlements.forks import reset_in_child
 from entitlements.observed import Fetch, FetchOutcome
 from entitlements.seldom import Seldom
@@ -201,6 +201,7 @@ class Cache:
         flight that has landed, with its failure.
         """
         slot = self.slot(customer)
+        lost = self._lost_ground()
         with self._lock:
             token = self._fences.token(slot)
             flight = self._flights.get(customer)
@@ -223,7 +224,7 @@ class Cache:
                 self.tally.joined += 1
                 flight.land(Outcome(landed))
                 return flight
-            turn = self._turn(flight, patience)
+            turn = self._turn(flight, patience, lost)
             if turn is None:
                 return flight
             self._flights[customer] = flight
@@ -238,8 +239,23 @@ class Cache:
         """Forget everybody, and remember nobody from here on."""
         self.shelf.close()
 
-    def _turn(self, flight: Flight, patience: float) -> float | None:
+    def _lost_ground(self) -> str | None:
+        """Make sure that the table is still the one where others look; say why not, where none can be had.
+
+        Behind a fence that nobody else raises, nothing may be fetched.
+        """
+        try:
+            if self._fences.replaced():
+                self._fences.reattach()
+        except InvalidSettings as trouble:
+            return str(trouble)
+        return None
+
+    def _turn(self, flight: Flight, patience: float, lost: str | None) -> float | None:
         """Find the seconds to wait for a turn; or land the flight, which never took off."""
+        if lost is not None:
+            self._hold_back(flight, lost, FIRST)
+            return None
         blocked = self._backoff.blocked(flight.customer)
         if blocked is not None:
             self._hold_back(flight, blocked.detail, blocked.until - self.now())

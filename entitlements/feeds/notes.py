@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["MemoryNotes", "Notes"]
+if TYPE_CHECKING:
+    from entitlements.cache.host import HostStore
+
+__all__ = ["HostNotes", "MemoryNotes", "Notes"]
 
 
 class Notes(Protocol):
@@ -41,3 +44,28 @@ class MemoryNotes:
 
     def lease(self, name: str, holder: str, seconds: float) -> bool:  # noqa: ARG002 - there is nobody else
         return True
+
+
+class HostNotes:
+    """The notes that all processes of a host share, in its store."""
+
+    def __init__(self, store: HostStore) -> None:
+        self._store = store
+
+    def read_note(self, name: str) -> str | None:
+        """Read a text.
+
+        Raises:
+            OSError: it can't be told just now.
+        """
+        return self._store.read_note(name)
+
+    def write_note(self, name: str, text: str) -> bool:
+        try:
+            self._store.write_note(name, text)
+        except OSError:
+            return False  # the store has said so already
+        return True
+
+    def lease(self, name: str, holder: str, seconds: float) -> bool:
+        return self._store.lease(name, holder, seconds)

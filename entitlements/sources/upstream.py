@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
-from entitlements.errors import NotConfigured
+from entitlements.errors import NotConfigured, StripeError
 from entitlements.forks import first_load
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from entitlements.catalog import Contents
     from entitlements.clocks import Deadline
     from entitlements.settings import Settings
     from entitlements.sources.contract import Holding
     from entitlements.stripe.budget import Lanes
     from entitlements.stripe.client import Stripe
+    from entitlements.stripe.resources.events import EventPage
 
 __all__ = ["Upstream"]
+
+_PATIENCE: Final = 5.0  # seconds that a sweep waits for its turn among the customers' requests
 
 
 class Upstream:
@@ -69,6 +75,25 @@ class Upstream:
             from entitlements.sources.catalog import read_catalog  # noqa: PLC0415 - see `client`
 
         return read_catalog(client, self._rate)
+
+    def page(
+        self,
+        *,
+        types: Sequence[str],
+        created_from: int | None,
+        starting_after: str | None,
+        limit: int,
+        deadline: Deadline | None,
+    ) -> EventPage:
+        """Read a page of the event list, in its turn."""
+        client = self.client()
+        turn = self._rate.reserve(_PATIENCE)
+        if turn is None:
+            raise StripeError("customers take every request that the budget allows; the sweep has to wait")
+        time.sleep(turn)
+        return client.events.page(
+            types=types, created_from=created_from, starting_after=starting_after, limit=limit, deadline=deadline
+        )
 
     def close(self) -> None:
         """Let connections go."""

@@ -84,7 +84,7 @@ class Budget:
             return turn - now
 
     def move(self, cells: Cells) -> None:
-        """Keep the turns elsewhere from here on."""
+        """Keep the turns elsewhere from here on, in as many places."""
         with self._lock:
             self._cells = cells
 
@@ -130,8 +130,9 @@ class Lanes:
         self, most: float, *, now: Callable[[], float] = real_now, cells: memoryview[float] | None = None
     ) -> None:
         self.sustained: Final = most
-        self._open = Budget(most * (1 - _KEPT), now=now, cells=cells[:_OPEN_TURNS] if cells is not None else None)
-        self._kept = Budget(most * _KEPT, now=now, cells=cells[_OPEN_TURNS:] if cells is not None else None)
+        places: memoryview[float] | list[float] = [-math.inf] * TURNS_KEPT if cells is None else cells
+        self._open = Budget(most * (1 - _KEPT), now=now, cells=places[:_OPEN_TURNS])
+        self._kept = Budget(most * _KEPT, now=now, cells=places[_OPEN_TURNS:])
 
     def move(self, cells: memoryview[float]) -> None:
         """Keep the turns elsewhere from here on."""

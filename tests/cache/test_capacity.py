@@ -25,7 +25,7 @@ class Crowd:
     [(0, 300), (1_000, 300), (4_800, 300), (10_000, 625), (100_000, 6_250), (10_000_000, 86_400)],
 )
 def test_everybody_active_can_be_refreshed_in_it(customers, seconds):
-    """At 20 requests a second, four fifths of them for refreshes, N customers take N/16 seconds; and max_stale ends it."""
+    """At 20 requests a second, four fifths of them for refreshes, N customers take N/16 s, up to max_stale."""
     crowd = lambda youngest_than: customers  # noqa: E731 - all of them fetched a moment ago
     assert Capacity(Freshness(), 20, count=crowd, clock=Clock()).seconds() == pytest.approx(seconds)
 
