@@ -309,7 +309,7 @@ class Cache:
         """Keep what a fetch learnt, under the token noted before it began."""
         snapshot = self._snapshot(flight, holding)
         stood = self.stands(snapshot)
-        proper = stood and self.shelf.put(flight.customer, snapshot, known=holding.known)
+        kept = stood and self.shelf.put(flight.customer, snapshot, known=holding.known)
         with self._lock:
             self.tally.superseded += not stood
             self._backoff.succeeded(flight.customer)
@@ -317,7 +317,7 @@ class Cache:
         if not holding.known:
             _seldom.warning("Stripe knows no customer %r in this account and mode", flight.customer)
         flight.land(Outcome(snapshot, stood=stood, request_id=holding.request_id))
-        if proper and self._exchange is not None:
+        if kept and holding.known and self._exchange is not None:
             self._exchange.keep(flight, snapshot)  # behind: whoever waited has the answer
 
     def _snapshot(self, flight: Flight, holding: Holding) -> Snapshot:

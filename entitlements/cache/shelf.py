@@ -50,7 +50,7 @@ class Shelf:
         return snapshot
 
     def put(self, customer: str, snapshot: Snapshot, *, known: bool) -> bool:
-        """Keep a snapshot, unless there is a newer one; return whether it is one of a customer proper."""
+        """Keep a snapshot, unless there is a newer one; return whether it was kept."""
         with self._lock:
             before = self.customers.entries.get(customer) or self._newcomers.get(customer)
             if self._closed or (before is not None and _newer(before, snapshot)):
@@ -62,7 +62,7 @@ class Shelf:
             else:
                 self.customers.drop(customer)
                 self._newcomers[customer] = snapshot
-            return proper
+            return True
 
     def shared(self, features: frozenset[str]) -> frozenset[str]:
         """Give the one set that stands for all who hold these features."""
