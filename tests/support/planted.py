@@ -354,6 +354,55 @@ BANK = [
         "self._core.judge.known_keys",
         "tests/test_observer.py",
     ),
+    Bug(
+        "a snapshot taken from the host is as good as new (R24)",
+        "entitlements.cache.exchange",
+        "            began=now - old,",
+        "            began=now,",
+        "tests/testing/test_cache_contract.py",
+    ),
+    Bug(
+        "a snapshot taken from the host needs no fence (R04)",
+        "entitlements.cache.exchange",
+        "if stored is None or stored.token != token:",
+        "if stored is None:",
+        "tests/testing/test_cache_contract.py",
+    ),
+    Bug(
+        "what a change has overtaken stands in while the source fails (R22)",
+        "entitlements.cache.engine",
+        "        if snapshot is not None and not self.stands(snapshot):\n            snapshot = None\n        now",
+        "        now",
+        "tests/testing/test_cache_contract.py",
+    ),
+    Bug(
+        "a change is told to one table of the process only (R38)",
+        "entitlements.feeds.changes",
+        "        raise_everywhere(slot, settled=settled)  # another instance of this process may rest on another table\n",
+        "",
+        "tests/test_shared_path.py",
+    ),
+    Bug(
+        "a table that was replaced is not noticed when a change is acknowledged (rule 5)",
+        "entitlements.feeds.changes",
+        "        if not self._fences.replaced():\n            return\n",
+        "        return\n",
+        "tests/test_shared_path.py",
+    ),
+    Bug(
+        "fetches go on behind a fence that nobody else raises (rule 5)",
+        "entitlements.cache.engine",
+        "            return str(trouble)\n        return None",
+        "            str(trouble)\n        return None",
+        "tests/test_shared_path.py",
+    ),
+    Bug(
+        "each process has the whole request budget",
+        "entitlements.core",
+        "        self._rate.move(self.fences.budget(self.settings.scope))",
+        "        self._rate.move(memoryview(bytearray(160)).cast('d'))",
+        "tests/test_shared_path.py",
+    ),
 ]
 
 
