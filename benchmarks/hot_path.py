@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 BARE: Final = "bare function: k in d[c]"
 CHECK: Final = "has_feature, allowed"
+SHARED: Final = "has_feature, allowed, with shared_path"
 PASSES: Final = "functools.wraps pass-through"
 GOAL: Final = 4.0
 _PROCESSES: Final = 3
@@ -51,7 +53,7 @@ class Locked:
         return held is not None and feature in held
 
 
-def contestants(ents: Entitlements, ids: list[str]) -> dict[str, Contestant]:
+def contestants(ents: Entitlements, shared: Entitlements, ids: list[str]) -> dict[str, Contestant]:
     """Set up what is timed; every one has been asked once for every customer."""
     held = {customer: features_of(customer) for customer in ids}
 
@@ -84,6 +86,7 @@ def contestants(ents: Entitlements, ids: list[str]) -> dict[str, Contestant]:
     found = {
         BARE: Contestant("bare(c, k)", names, BARE),
         CHECK: Contestant("ask(c, k)", names, BARE),
+        SHARED: Contestant("ask(c, k)", {**names, "ask": shared.has_feature}, BARE),
         "has_feature, refused": Contestant("ask(c, k)", {**names, "ids": may_not}, BARE),
         "check, allowed": Contestant("check(c, k)", names, BARE),
         "key in pinned": Contestant("k in c", pins, BARE),
@@ -95,7 +98,7 @@ def contestants(ents: Entitlements, ids: list[str]) -> dict[str, Contestant]:
     }
     for customer in ids:
         truth = FEATURE in features_of(customer)
-        asked = (ents.has_feature, ents.check, bare, locked.by_brackets, locked.by_get)
+        asked = (ents.has_feature, shared.has_feature, ents.check, bare, locked.by_brackets, locked.by_get)
         assert all(bool(ask(customer, FEATURE)) is truth for ask in asked)
     return found
 
@@ -118,9 +121,13 @@ def one_process() -> dict[str, Timing]:
     """Time everything once."""
     ids = customer_ids(_CUSTOMERS)
     timings: dict[str, Timing] = {}
-    with Entitlements(source=World(), freshness=UNHURRIED, limits=PATIENT) as ents:
-        payer = next(customer for customer in ids if FEATURE in features_of(customer))
-        in_a_request(ents, payer, lambda: timings.update(compare(contestants(ents, ids))))
+    payer = next(customer for customer in ids if FEATURE in features_of(customer))
+    with (
+        TemporaryDirectory() as path,
+        Entitlements(source=World(), freshness=UNHURRIED, limits=PATIENT) as ents,
+        Entitlements(source=World(), freshness=UNHURRIED, limits=PATIENT, shared_path=path) as shared,
+    ):
+        in_a_request(ents, payer, lambda: timings.update(compare(contestants(ents, shared, ids))))
     return timings
 
 
@@ -182,8 +189,8 @@ def main() -> int:
         rows.append([name, f"{nanoseconds:.0f}", f"{least:.0f}", f"{ratio:.2f}", of])
     table("the warm check", ["", "ns, median", "least", "times", "its baseline"], rows)
     threads_table()
-    ratio = median(run[CHECK]["ratio"] for run in runs)
-    return verdict(Goal("has_feature, allowed, against the bare function", ratio, GOAL, " times"))
+    ratios = {name: median(run[name]["ratio"] for run in runs) for name in (CHECK, SHARED)}
+    return verdict(*(Goal(f"{name}, against the bare function", each, GOAL, " times") for name, each in ratios.items()))
 
 
 def _another_process() -> Mapping[str, Mapping[str, float]]:
