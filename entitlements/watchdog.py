@@ -84,12 +84,13 @@ class Watchdog:
         with self._wake:
             if len(self._heap) >= self._room:
                 self._sweep()
-            heapq.heappush(self._heap, (moment, next(self._order), alarm))
             if not self._running:
                 threading.Thread(target=self._run, name="entitlements-watchdog", daemon=True).start()
                 self._running = True
-            elif self._heap[0][2] is alarm:
+            elif not self._heap or moment < self._heap[0][0]:
                 self._wake.notify()
+            # Last: who dies before it leaves no alarm; one that the thread was not woken for would hide the others.
+            heapq.heappush(self._heap, (moment, next(self._order), alarm))
         return alarm
 
     def _run(self) -> None:

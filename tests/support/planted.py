@@ -403,6 +403,28 @@ BANK = [
         "        self._rate.move(memoryview(bytearray(160)).cast('d'))",
         "tests/test_shared_path.py",
     ),
+    Bug(
+        "each of a crowd fetches for himself",
+        "entitlements.cache.engine",
+        "self.tally.joined += 1\n                return flight",
+        "self.tally.joined += 1",
+        "tests/test_crowds.py::test_10_000_tasks_cost_one_list",
+    ),
+    Bug(
+        "a fetch that dies leaves a crowd waiting",
+        "entitlements.cache.engine",
+        "except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting",
+        "except Exception as error:",
+        "tests/test_crowds.py::test_r67_when_the_fetch_raises_all_threads_are_told_alike[1000-SystemExit(3)]",
+    ),
+    Bug(
+        "an alarm that was half set silences the others",
+        "entitlements.watchdog",
+        "moment < self._heap[0][0]:\n                self._wake.notify()\n",
+        "moment < self._heap[0][0]:\n                heapq.heappush(self._heap, (moment, next(self._order), alarm))\n"
+        "                self._wake.notify()\n                return alarm\n",
+        "tests/test_deaths.py::test_wherever_a_thread_dies_that_sets_an_alarm_the_next_alarm_rings",
+    ),
 ]
 
 
