@@ -425,6 +425,29 @@ BANK = [
         "                self._wake.notify()\n                return alarm\n",
         "tests/test_deaths.py::test_wherever_a_thread_dies_that_sets_an_alarm_the_next_alarm_rings",
     ),
+    Bug(
+        "an event that came before counts for nothing (R30)",
+        "entitlements.core",
+        "            if event.customer is not None:\n                self.fences.raise_",
+        "            heard = self.__dict__.setdefault('_heard', set())\n"
+        "            if event.customer is not None and event.id not in heard and not heard.add(event.id):\n"
+        "                self.fences.raise_",
+        "tests/feeds/test_orders.py",
+    ),
+    Bug(
+        "two changes of one second are one change (R31)",
+        "entitlements.cache.fences",
+        "self._words[slot] = self._random() << 32 | moment",
+        "self._words[slot] = 1 << 62 | moment",
+        "tests/feeds/test_orders.py",
+    ),
+    Bug(
+        "an event about a subscription counts for nothing",
+        "entitlements.feeds.webhook",
+        'if kind in _ABOUT_ACCESS or kind.startswith("customer.subscription."):',
+        "if kind in _ABOUT_ACCESS:",
+        "tests/feeds/test_orders.py",
+    ),
 ]
 
 
