@@ -448,6 +448,13 @@ BANK = [
         "if kind in _ABOUT_ACCESS:",
         "tests/feeds/test_orders.py",
     ),
+    Bug(
+        "a payer who was just asked about makes room for a stranger",
+        "entitlements.cache.memory",
+        "            if snapshot.visited:",
+        "            if not snapshot.visited:",
+        "tests/cache/test_memory.py",
+    ),
 ]
 
 
