@@ -12,7 +12,6 @@ pytestmark = pytest.mark.timeout(240)
 MIB = 2**20
 KINDS = ["unknown to Stripe", "holding nothing"]
 LONG = [pytest.mark.soak, pytest.mark.timeout(1_750)]
-PUSHED_OUT = pytest.mark.xfail(strict=True, reason="customers who hold nothing have no small store of their own yet")
 FLOODED = pytest.mark.xfail(
     strict=True,
     reason="Cache._fly sleeps for a turn on a fetch thread, so that eight strangers stop every fetch; and a flight "
@@ -37,7 +36,7 @@ def test_a_flood_of_ids_costs_64_mib_and_the_budget_s_lists_at_most(ids, kind):
     assert hit_rate(told) > 0.99
 
 
-@pytest.mark.parametrize("kind", [KINDS[0], pytest.param(KINDS[1], marks=PUSHED_OUT)])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ids", [20_000, pytest.param(1_000_000, marks=LONG)])
 def test_strangers_who_are_fetched_push_no_payer_out(ids, kind):
     """R78: where every stranger is answered, a store with just enough room for the payers goes on holding them."""

@@ -117,8 +117,8 @@ class Ask(threading.Thread):
     def waiting(self) -> bool:
         return self.is_alive()
 
-    def answer(self) -> object:
-        self.join(PATIENCE)
+    def answer(self, *, seconds: float = PATIENCE) -> object:
+        self.join(seconds)
         assert not self.is_alive(), "no answer"
         if self._error is not None:
             raise self._error

@@ -427,11 +427,10 @@ BANK = [
     ),
     Bug(
         "an event that came before counts for nothing (R30)",
-        "entitlements.core",
-        "            if event.customer is not None:\n                self.fences.raise_",
-        "            heard = self.__dict__.setdefault('_heard', set())\n"
-        "            if event.customer is not None and event.id not in heard and not heard.add(event.id):\n"
-        "                self.fences.raise_",
+        "entitlements.feeds.changes",
+        "        if event.customer is not None:",
+        "        heard = self.__dict__.setdefault('_heard', set())\n"
+        "        if event.customer is not None and event.id not in heard and not heard.add(event.id):",
         "tests/feeds/test_orders.py",
     ),
     Bug(
@@ -443,9 +442,9 @@ BANK = [
     ),
     Bug(
         "an event about a subscription counts for nothing",
-        "entitlements.feeds.webhook",
-        'if kind in _ABOUT_ACCESS or kind.startswith("customer.subscription."):',
-        "if kind in _ABOUT_ACCESS:",
+        "entitlements.feeds.concern",
+        "if kind != _SUMMARY and not kind.startswith(_SUBSCRIPTION):",
+        "if kind != _SUMMARY:",
         "tests/feeds/test_orders.py",
     ),
     Bug(
