@@ -21,6 +21,7 @@ CATALOG = {
     "features": {"exports": "Data exports"},
     "products": {"pro": {"name": "Pro", "features": ["exports"], "price": 2900}},
 }
+LASTING = {"entitlements-fetch", "entitlements-watchdog"}  # a catalogue's thread may have come to its end by now
 SYNC = ("--worker-class", "sync")
 THREADS = ("--worker-class", "gthread", "--threads", "4")
 ASGI = ("--worker-class", "uvicorn_worker.UvicornWorker")
@@ -33,12 +34,21 @@ def _stripe():
         yield stripe
 
 
-def serve(stripe, directory, kind, *, preload=True, **environ):
-    """Serve the site with workers of a kind."""
+def serve(stripe, directory, kind, *, preload=True, shared=False, before=""):
+    """Serve the site with workers of a kind; a master that is to be asking waits for the file `go`."""
+    stripe.subscribe(stripe.customer("cus_1"), "pro")
     options = (*kind, "--preload") if preload else kind
-    app = "process_site:asgi" if kind in {ASGI, OWN_ASGI} else "process_site:wsgi"
-    reach = {"STRIPE_API_KEY": stripe.api_key, "STRIPE_API_BASE": stripe.url, "SITE_CUSTOMER": "cus_1"}
-    return gunicorn(directory, *options, app=app, **reach, **environ)
+    return gunicorn(
+        directory,
+        *options,
+        app="process_site:asgi" if kind in {ASGI, OWN_ASGI} else "process_site:wsgi",
+        STRIPE_API_KEY=stripe.api_key,
+        STRIPE_API_BASE=stripe.url,
+        SITE_CUSTOMER="cus_1",
+        SITE_SHARED=str(directory / "shared") if shared else "",
+        SITE_BEFORE=before,
+        SITE_GO=str(directory / "go"),
+    )
 
 
 def answers(site):
@@ -51,14 +61,10 @@ def answers(site):
 def assert_nothing_is_shared(site, stripe):
     """No two processes have one connection to Stripe, and the threads a worker knows are the threads it has."""
     told = site.ask_all()
-    processes = {site.pid, *told}
     port = int(stripe.url.rpartition(":")[2])
-    assert shared({pid: connections(pid, port) for pid in processes}) == {}
-    assert shared({pid: threads(pid) for pid in processes}) == {}
+    assert shared({pid: connections(pid, port) for pid in (site.pid, *told)}) == {}
     for pid, those in told.items():
-        own = {int(thread) for thread, name in those[-1].threads.items() if name.startswith("entitlements-")}
-        assert own, "this worker has made a fetch"
-        assert own <= threads(pid)
+        assert {int(thread) for thread, name in those[-1].threads.items() if name in LASTING} <= threads(pid)
 
 
 def hears_of_changes(site, stripe):
@@ -81,6 +87,8 @@ def complaints(log):
 def assert_all_is_well(site, stripe):
     """Go through a life: changes, a reload, changes again, the end."""
     site.wait_until_up()
+    assert answers(site) == {True}
+    assert_nothing_is_shared(site, stripe)
     assert hears_of_changes(site, stripe) == ({True}, {False}, {True})
     assert_nothing_is_shared(site, stripe)
     site.reload()
@@ -90,25 +98,63 @@ def assert_all_is_well(site, stripe):
     assert (site.stop(), complaints(site.log)) == (0, []), site.log
 
 
-@pytest.mark.parametrize("kind", [SYNC, THREADS, ASGI], ids=["sync", "gthread", "uvicorn"])
-def test_each_worker_of_a_master_that_has_asked_is_on_its_own(stripe, tmp_path, kind):
-    """A preloaded instance that has asked, on whatever kind of workers: all hear of a webhook that one of them got."""
-    stripe.subscribe(stripe.customer("cus_1"), "pro")
-    with serve(stripe, tmp_path, kind, SITE_BEFORE="ask") as site:
-        assert_all_is_well(site, stripe)
-
-
-def test_workers_forked_in_the_midst_of_a_fetch_make_their_own(stripe, tmp_path):
-    """While the master waits for Stripe, the workers that it forked ask for themselves."""
-    stripe.subscribe(stripe.customer("cus_1"), "pro")
+def assert_well_when_forked_in_mid_fetch(stripe, directory, kind, *, shared):
+    """Fork while the master waits for Stripe, ask, let the master go on; then as ever."""
     held = stripe.faults.hang("GET", LIST, times=1)
-    go = tmp_path / "go"
-    with serve(stripe, tmp_path, THREADS, SITE_BEFORE="be-asking", SITE_GO=str(go)) as site:
+    with serve(stripe, directory, kind, shared=shared, before="be-asking") as site:
         wait_for(lambda: held.holding)
-        go.touch()
+        (directory / "go").touch()
         site.wait_until_up()
         assert answers(site) == {True}
         assert held.holding == 1
         assert_nothing_is_shared(site, stripe)
         held.release()
+        assert_all_is_well(site, stripe)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shared"), [(SYNC, False), (THREADS, True), (ASGI, False)], ids=["sync", "gthread-path", "uvicorn"]
+)
+def test_each_worker_of_a_master_that_has_asked_is_on_its_own(stripe, tmp_path, kind, shared):
+    """A preloaded instance that has asked, on whatever kind of workers: all hear of a webhook that one of them got."""
+    with serve(stripe, tmp_path, kind, shared=shared, before="ask") as site:
+        assert_all_is_well(site, stripe)
+
+
+def test_workers_forked_in_the_midst_of_a_fetch_make_their_own(stripe, tmp_path):
+    """While the master waits for Stripe, the workers that it forked ask for themselves."""
+    assert_well_when_forked_in_mid_fetch(stripe, tmp_path, THREADS, shared=False)
+
+
+# --- every kind, every way -------------------------------------------------------------------------------------------
+
+kinds = pytest.mark.parametrize(
+    "kind", [SYNC, THREADS, ASGI, OWN_ASGI], ids=["sync", "gthread", "uvicorn", "gunicorns-asgi"]
+)
+tables = pytest.mark.parametrize("shared", [False, True], ids=["forks", "path"])
+
+
+@pytest.mark.soak
+@kinds
+@tables
+@pytest.mark.parametrize("before", ["", "ask"], ids=["unasked", "asked"])
+def test_whatever_the_workers_and_whatever_they_share(stripe, tmp_path, kind, shared, before):
+    """Built before the fork, all workers hear of changes, and share nothing else."""
+    with serve(stripe, tmp_path, kind, shared=shared, before=before) as site:
+        assert_all_is_well(site, stripe)
+
+
+@pytest.mark.soak
+@kinds
+@tables
+def test_whatever_the_workers_in_the_midst_of_a_fetch(stripe, tmp_path, kind, shared):
+    """Forked while the master fetches, all workers fetch for themselves."""
+    assert_well_when_forked_in_mid_fetch(stripe, tmp_path, kind, shared=shared)
+
+
+@pytest.mark.soak
+@kinds
+def test_workers_that_inherit_nothing_share_a_path(stripe, tmp_path, kind):
+    """Without preload each worker builds an instance of its own, and a path makes them hear of changes."""
+    with serve(stripe, tmp_path, kind, preload=False, shared=True) as site:
         assert_all_is_well(site, stripe)

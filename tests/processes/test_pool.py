@@ -47,3 +47,9 @@ def test_each_worker_of_a_forked_pool_hears_of_every_change(tasks_per_child):
     found = run("fork", str(tasks_per_child))
     assert (found["told"], found["shared"]) == ([YES, NO, [True, True], YES], [])
     assert found["workers"] == (12 if tasks_per_child else 4)
+
+
+def test_each_worker_of_a_spawned_pool_hears_of_every_change(tmp_path):
+    """Workers that inherit nothing share a path, and hear of changes at once."""
+    found = run("spawn", "0", str(tmp_path / "shared"))
+    assert (found["told"], found["shared"], found["workers"]) == ([YES, NO, [True, True], YES], [], 4)

@@ -393,6 +393,20 @@ BANK = [
         "inherited, self._open = set(), set()",
         "tests/stripe/test_connections.py",
     ),
+    Bug(
+        "a host's table is mapped by each process for itself",
+        "entitlements.cache.fence_file",
+        "memory = mmap.mmap(fd, SIZE)",
+        "memory = mmap.mmap(fd, SIZE, flags=mmap.MAP_PRIVATE)",
+        f"{_CROWDS}[fork-true]",
+    ),
+    Bug(
+        "what another process kept is taken whatever fence it stands behind",
+        "entitlements.cache.exchange",
+        "if stored is None or stored.token != token:",
+        "if stored is None:",
+        f"{_CROWDS}[fork-true]",
+    ),
 ]
 
 

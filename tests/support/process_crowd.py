@@ -223,7 +223,7 @@ class Crowd:
         )
 
     def _wrong_at_last(self) -> int:
-        """Ask about everybody in one more process, which has only what the others left behind."""
+        """Ask one more instance about everybody: it has only what the others left behind."""
         source = process_worker.TruthReader(self.world)
         with process_worker.instance(source, self._shared_path) as ents:
             held = [ents.for_customer(f"cus_{number}").features for number in range(CUSTOMERS)]

@@ -51,7 +51,7 @@ class Report:
         idle: workers that decided nothing, or made no change.
         typical: microseconds from an acknowledgement to the first decision that rests on it, in half of the cases.
         seldom: the same, in 99 of 100.
-        wrong_at_last: customers of whom a new process knew less, in the end, than was acknowledged.
+        wrong_at_last: customers of whom a new instance did not know, in the end, what was acknowledged.
         seconds: it took.
     """
 
