@@ -384,7 +384,7 @@ BANK = [
         "entitlements.stripe.lines",
         "            line.leave()",
         "            pass",
-        "tests/processes/test_gunicorn.py::test_workers_forked_in_the_midst_of_a_fetch_make_their_own",
+        "tests/stripe/test_connections.py",
     ),
     Bug(
         "a child uses the connections that its parent left idle",

@@ -218,6 +218,7 @@ class Crowd:
             idle=sum(not (decisions and changes) for decisions, changes in zip(asked, changed, strict=True)),
             typical=world.delay(0.5),
             seldom=world.delay(0.99),
+            longest=world.delay(1.0),
             wrong_at_last=self._wrong_at_last() if self._shared_path else 0,
             seconds=round(seconds, 2),
         )

@@ -51,6 +51,7 @@ class Report:
         idle: workers that decided nothing, or made no change.
         typical: microseconds from an acknowledgement to the first decision that rests on it, in half of the cases.
         seldom: the same, in 99 of 100.
+        longest: the same, in all.
         wrong_at_last: customers of whom a new instance did not know, in the end, what was acknowledged.
         seconds: it took.
     """
@@ -69,5 +70,6 @@ class Report:
     idle: int
     typical: int
     seldom: int
+    longest: int
     wrong_at_last: int
     seconds: float
