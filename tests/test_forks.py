@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform d
 
 PRELUDE = """
 import json, os, sys, threading, time
+SHARED = {"shared_path": sys.argv[2]} if len(sys.argv) > 2 else {}
 sys.path.insert(0, sys.argv[1])
 import planted
 if "PLANTED_BUG" in os.environ: planted.plant(os.environ["PLANTED_BUG"])
@@ -37,10 +40,17 @@ def in_child(work):
 """
 
 
-def run(script: str) -> object:
+@pytest.fixture(name="run", params=["a table of their own", "a shared path"])
+def _run(request, tmp_path):
+    """Run a script whose instances rest on the table that forks inherit, and again on a host's."""
+    shared = [str(tmp_path / "shared")] if request.param == "a shared path" else []
+    return lambda script: run_script(script, *shared)
+
+
+def run_script(script: str, *shared: str) -> object:
     support = str(Path(__file__).parent / "support")
     told = subprocess.run(
-        [sys.executable, "-c", PRELUDE + textwrap.dedent(script), support],
+        [sys.executable, "-c", PRELUDE + textwrap.dedent(script), support, *shared],
         capture_output=True,
         text=True,
         timeout=30,
@@ -51,11 +61,11 @@ def run(script: str) -> object:
     return json.loads(told.stdout)
 
 
-def test_a_child_sees_an_invalidation_made_in_its_parent():
+def test_a_child_sees_an_invalidation_made_in_its_parent(run):
     """A worker forked from a warm parent refuses from the moment the parent hears of a cancellation."""
     script = """
         truth = Truth({"cus_1": {"exports"}})
-        ents = Entitlements(source=truth)
+        ents = Entitlements(source=truth, **SHARED)
         assert ents.has_feature("cus_1", "exports")
 
         def work(wait, tell):
@@ -74,11 +84,11 @@ def test_a_child_sees_an_invalidation_made_in_its_parent():
     assert run(script) == [True, False]
 
 
-def test_a_parent_sees_an_invalidation_made_in_its_child():
+def test_a_parent_sees_an_invalidation_made_in_its_child(run):
     """Whichever worker gets the webhook, the others and the parent know at once."""
     script = """
         truth = Truth({"cus_1": {"exports"}})
-        ents = Entitlements(source=truth)
+        ents = Entitlements(source=truth, **SHARED)
         assert ents.has_feature("cus_1", "exports")
 
         def work(wait, tell):
@@ -94,11 +104,11 @@ def test_a_parent_sees_an_invalidation_made_in_its_child():
     assert run(script) is False
 
 
-def test_siblings_see_each_other():
+def test_siblings_see_each_other(run):
     """Two workers of one parent share one table, whoever of them fetched last."""
     script = """
         truth = Truth({"cus_1": {"exports"}})
-        ents = Entitlements(source=truth)
+        ents = Entitlements(source=truth, **SHARED)
 
         def reader(wait, tell):
             tell(ents.has_feature("cus_1", "exports"))
@@ -121,11 +131,11 @@ def test_siblings_see_each_other():
     assert run(script) == [True, False]
 
 
-def test_a_child_forked_in_mid_fetch_fetches_for_itself():
+def test_a_child_forked_in_mid_fetch_fetches_for_itself(run):
     """A flight belongs to the process that began it: its threads, locks and sockets are not in the child."""
     script = """
         truth = HeldTruth({"cus_1": {"exports"}})
-        ents = Entitlements(source=truth, limits=Limits(deadline=1))
+        ents = Entitlements(source=truth, **SHARED, limits=Limits(deadline=1))
         asking = threading.Thread(target=ents.has_feature, args=("cus_1", "exports"))
         asking.start()
         truth.wait_until_asked()
@@ -144,11 +154,11 @@ def test_a_child_forked_in_mid_fetch_fetches_for_itself():
     assert run(script) == [True, 0]
 
 
-def test_children_forked_while_threads_ask_are_all_well():
+def test_children_forked_while_threads_ask_are_all_well(run):
     """Forking under load leaves no child with a lock that nobody will open."""
     script = """
         truth = Truth({f"cus_{n}": {"exports"} for n in range(50)})
-        ents = Entitlements(source=truth, limits=Limits(requests_per_second=100_000))
+        ents = Entitlements(source=truth, **SHARED, limits=Limits(requests_per_second=100_000))
         stop = threading.Event()
 
         def load():
@@ -176,7 +186,7 @@ def test_children_forked_while_threads_ask_are_all_well():
     assert run(script) == [True] * 10
 
 
-def test_a_child_forked_in_the_midst_of_the_first_load_is_well():
+def test_a_child_forked_in_the_midst_of_the_first_load_is_well(run):
     """A fork waits for an import under way: a child never finds a module locked by a thread it doesn't have."""
     script = """
         from entitlements.emulator import StripeEmulator
@@ -187,7 +197,8 @@ def test_a_child_forked_in_the_midst_of_the_first_load_is_well():
                 parent, child = os.pipe()
                 pid = os.fork()  # a process that has loaded nothing of the wire yet
                 if pid == 0:
-                    ents = Entitlements(stripe.api_key, api_base=stripe.url, strict=False, limits=Limits(deadline=10))
+                    given = {"api_base": stripe.url, "strict": False, "limits": Limits(deadline=10), **SHARED}
+                    ents = Entitlements(stripe.api_key, **given)
                     threading.Thread(target=ents.check, args=(customer, "x"), daemon=True).start()
                     time.sleep(delay)
                     grandchild = os.fork()
@@ -202,3 +213,39 @@ def test_a_child_forked_in_the_midst_of_the_first_load_is_well():
         print(json.dumps(answers))
     """
     assert run(script) == ["1"] * 5
+
+
+def test_children_forked_while_threads_keep_snapshots_leave_the_file_whole(tmp_path):
+    """R52: forked in whatever instant of a parent that reads and writes the host's file, no child harms it."""
+    script = """
+        truth = Truth({f"cus_{n}": {"exports"} for n in range(50)})
+        ents = Entitlements(source=truth, **SHARED, limits=Limits(requests_per_second=100_000, deadline=10))
+        stop = threading.Event()
+
+        def load():
+            n = 0
+            while not stop.is_set():
+                n += 1
+                ents.refresh(f"cus_{n % 50}")
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads: thread.start()
+
+        def work(wait, tell):
+            for n in range(20): ents.refresh(f"cus_{n}")
+            tell(all(ents.has_feature(f"cus_{n}", "exports") for n in range(20)))
+
+        answers = []
+        for _ in range(10):
+            go, hear, end = in_child(work)
+            answers.append(hear())
+            end()
+        stop.set()
+        for thread in threads: thread.join()
+        print(json.dumps([answers, ents.stats().failures]))
+    """
+    assert run_script(script, str(tmp_path / "shared")) == [[True] * 10, 0]
+    with closing(sqlite3.connect(tmp_path / "shared" / "snapshots.db")) as file:
+        assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        (kept,) = file.execute("SELECT count(*) FROM snapshots_1").fetchone()
+    assert kept == 50

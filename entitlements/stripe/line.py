@@ -11,6 +11,7 @@ proxy variables nor `.netrc` are ever read.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -50,6 +51,7 @@ class Line:
         self._verify = ca_bundle or True
         self._deadline = Deadline(0.0)
         self._lock = threading.Lock()  # between the watchdog that shuts the handle and its owner who closes it
+        self._socket: socket.socket | None = None
         self._handle: socket.socket | None = None
         self._connection: HTTPConnection | None = None
         self._cut = False
@@ -93,7 +95,8 @@ class Line:
         for index, (family, kind, protocol, _, address) in enumerate(addresses):
             try:
                 share = self._deadline.remaining() / (len(addresses) - index)
-                return self._keep(connection, _connected(socket.socket(family, kind, protocol), address, share))
+                self._socket = socket.socket(family, kind, protocol)
+                return self._keep(connection, _connected(self._socket, address, share))
             except OSError as error:
                 failure = error
         raise failure
@@ -121,6 +124,16 @@ class Line:
             self._connection.close()
         self._adapter.close()
         self._hang_up()
+
+    def leave(self) -> None:
+        """Close this process's copies of the sockets, as a forked child must, wherever its parent was with them.
+
+        The other side hears nothing of it, and no object here takes the descriptors for its own any more.
+        """
+        secured = self._connection.sock if self._connection is not None else None
+        for each in (self._socket, secured, self._handle):
+            if each is not None and each.fileno() >= 0:
+                os.close(each.detach())
 
     def _hang_up(self) -> None:
         with self._lock:

@@ -3,12 +3,15 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
+from controlled import wait_for
+from process_kernel import connections
 from wire_fork import works_in_a_child
 from wire_server import Answer, Cut, Held, Reset, WireServer, page
-from wire_stripe import entitlement, entitlements, paged
+from wire_stripe import CERTIFICATE, entitlement, entitlements, paged, tls
 
 from entitlements.clocks import Deadline
 from entitlements.stripe import Stripe, StripeConnectionError, StripeTimeout
@@ -134,6 +137,31 @@ def test_a_child_process_leaves_its_parents_connection_alone(server, stripe):
         ("cus_child", 2),
         ("cus_1", 1),
     ]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system doesn't tell what a process has open")
+@pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])
+def test_a_child_process_holds_none_of_its_parents_connections(secured):
+    """R39: whether idle or in use, a connection is the parent's alone, who goes on with it."""
+    with (
+        WireServer(tls=tls() if secured else None) as server,
+        Stripe("sk_test_1", api_base=server.url, ca_bundle=str(CERTIFICATE)) as stripe,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        held = [Held(Answer(page(entitlement(number)))) for number in range(2)]
+        server.then(*held)
+        answers = [pool.submit(stripe.active_entitlements.list, "cus_1") for _ in held]
+        assert all(each.begun.wait(5) for each in held)
+        held[0].released.set()
+        wait_for(lambda: any(answer.done() for answer in answers))
+        here = connections(os.getpid(), server.port)
+        assert len(here) == 2
+        assert works_in_a_child(lambda: not here & connections(os.getpid(), server.port))
+        held[1].released.set()
+        assert sorted(answer.result()[0].id for answer in answers) == ["ent_0", "ent_1"]
+        server.always(Answer(page()))
+        stripe.active_entitlements.list("cus_1")
+        assert server.connections == 2
 
 
 def test_a_connection_that_was_cut_is_not_fit_for_reuse(server):

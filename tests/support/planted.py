@@ -30,6 +30,10 @@ class Bug:
     killed_by: str
 
 
+_CROWDS = (
+    "tests/processes/test_crowds.py::test_2_000_changes_among_8_processes_and_no_decision_rests_on_the_time_before"
+)
+
 BANK = [
     Bug(
         "a snapshot is stored under the token read when it arrives (rule 1)",
@@ -453,6 +457,55 @@ BANK = [
         "            if snapshot.visited:",
         "            if not snapshot.visited:",
         "tests/cache/test_memory.py",
+    ),
+    Bug(
+        "a snapshot is stored under a later token, in a crowd (rule 1)",
+        "entitlements.cache.engine",
+        "            token=flight.token,\n            slot=flight.slot,",
+        "            token=self._fences.token(flight.slot),\n            slot=flight.slot,",
+        f"{_CROWDS}[fork-false]",
+    ),
+    Bug(
+        "an invalidation returns before its fence is raised",
+        "entitlements.feeds.changes",
+        "            Raising(self._ground, self._settings.scope).raise_customer(customer)",
+        "            __import__('threading').Timer(0.002, Raising(self._ground, self._settings.scope).raise_customer, [customer]).start()",
+        f"{_CROWDS}[fork-false]",
+    ),
+    Bug(
+        "a webhook is acknowledged before its fence is raised",
+        "entitlements.feeds.changes",
+        "            Raising(self._ground, scope).raise_customer(customer)",
+        "            __import__('threading').Timer(0.002, Raising(self._ground, scope).raise_customer, [customer]).start()",
+        f"{_CROWDS}[mp-fork-false]",
+    ),
+    Bug(
+        "a child keeps copies of the connections that its parent is using",
+        "entitlements.stripe.lines",
+        "            line.leave()",
+        "            pass",
+        "tests/stripe/test_connections.py",
+    ),
+    Bug(
+        "a child uses the connections that its parent left idle",
+        "entitlements.stripe.lines",
+        "inherited, self._idle, self._open = self._open, [], set()",
+        "inherited, self._open = set(), set()",
+        "tests/stripe/test_connections.py",
+    ),
+    Bug(
+        "a host's table is mapped by each process for itself",
+        "entitlements.cache.fence_file",
+        "memory = mmap.mmap(fd, SIZE)",
+        "memory = mmap.mmap(fd, SIZE, flags=mmap.MAP_PRIVATE)",
+        f"{_CROWDS}[fork-true]",
+    ),
+    Bug(
+        "what another process kept is taken whatever fence it stands behind",
+        "entitlements.cache.exchange",
+        "if stored is None or stored.token != token:",
+        "if stored is None:",
+        f"{_CROWDS}[fork-true]",
     ),
 ]
 
