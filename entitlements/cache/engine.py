@@ -204,7 +204,7 @@ class Cache:
         lost = self._lost_ground()
         with self._lock:
             token = self._fences.token(slot)
-            flight = self._flights.get(customer)
+            flight = self._under_way(customer)
             if flight is not None and flight.token == token and (after is None or flight.moment > after):
                 self.tally.joined += 1
                 return flight
@@ -232,8 +232,19 @@ class Cache:
         self._launch(flight, turn)
         return flight
 
+    def _under_way(self, customer: str) -> Flight | None:
+        """Find a customer's flight, unless it is overdue.
+
+        A process that was stopped, or starved, finds its flights as they were, and their replies may be at hand before
+        anybody could give them up: however old they are by then.
+        """
+        flight = self._flights.get(customer)
+        return flight if flight is not None and not flight.deadline.passed else None
+
     def _suits(self, snapshot: Snapshot, after: float | None) -> bool:
-        return self.stands(snapshot) and (after is None or snapshot.moment > after)
+        if not self.stands(snapshot) or not snapshot.began <= self.clock() < snapshot.deadline:
+            return False  # what arrives long after it was given up is as old as it is
+        return after is None or snapshot.moment > after
 
     def close(self) -> None:
         """Forget everybody, and remember nobody from here on."""

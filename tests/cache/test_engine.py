@@ -113,6 +113,22 @@ def test_what_landed_meanwhile_must_be_new_enough(world):
     assert world.begin(seen=None, after=world.real.at - 0.5).outcome is None
 
 
+def test_an_overdue_flight_is_not_joined(world):
+    """I3: a process that was stopped while a list was under way doesn't wait for what that will say when it goes on."""
+    overdue = world.begin()
+    world.real.tick(2)
+    assert world.begin() is not overdue
+
+
+def test_what_arrives_long_after_it_was_given_up_is_not_as_good_as_a_fetch(world):
+    """I3: a reply that came hours late, between a look and the next step, doesn't stand in for a fetch."""
+    world.begin()
+    world.clock.tick(300)
+    seen = world.cache.look("cus_1")
+    world.jobs.run()
+    assert world.begin(seen=seen).outcome is None
+
+
 def test_a_fetch_is_stored_with_its_token_and_its_beginning(world):
     """I3: age counts from when the fetch began, however long it took."""
     flight = world.begin()
