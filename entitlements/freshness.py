@@ -107,8 +107,8 @@ class Freshness:
         `random` is a draw from 0 to 1; `affordable` is how often the rate budget can pay for everybody's refresh, in
         seconds: where that is longer than `ttl`, it is the time to live, up to `max_stale`.
         """
-        if not known:
-            return min(self.negative_ttl, self.ttl)
+        if not known:  # or not known yet: who just signed up may be missing from a list that lags
+            return min(self.negative_ttl, self.settle_ttl if settling else self.ttl, self.ttl)
         if settling:
             return min(self.settle_ttl, self.ttl / 2)
         return self.stretched(affordable) * (1 - JITTER * random)

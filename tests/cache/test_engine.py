@@ -294,6 +294,12 @@ def test_settling_after_a_change_shortens_the_life(world):
     assert world.fetched().snapshot.ttl == 300.0
 
 
+def test_settling_shortens_the_life_of_a_customer_not_known_yet(world):
+    """R43: who just signed up may be missing from a list that lags, and is looked for again as soon."""
+    world.cache.invalidate("cus_new")
+    assert world.fetched("cus_new").snapshot.ttl == 2.0
+
+
 def test_settling_counts_from_the_beginning_of_the_fetch(world):
     """A fetch begun within the window is suspect even if it ends outside it."""
     world.cache.invalidate("cus_1")
