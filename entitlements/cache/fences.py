@@ -108,15 +108,16 @@ class Fences:
         Zero is never good, so that a new table may be all zeros: who sees it writes a fresh token. That one carries no
         time, or every cold customer would look like somebody who just bought something.
         """
-        return self.tokens[slot] or self._write(slot, 0)
+        return self.tokens[slot] or self._first(slot)
 
     def raise_(self, slot: int, *, settled: bool = False) -> float:
         """Raise the fence for a change that became known: whatever was fetched before no longer stands.
 
-        `settled` says that the change is older than Stripe's lists lag behind: its token carries no time, so that what
-        is fetched next is trusted like anything else.
+        `settled` says that the change is older than Stripe's lists lag behind: its token carries no time but that of an
+        earlier change, so that what is fetched next is trusted like anything else.
         """
-        return self._write(slot, 0 if settled else int(self._wall()) & 0xFFFF_FFFF)
+        bits = self._random()  # first: who is held up while drawing must not write an older time over a newer one
+        return self._write(slot, bits, raised_at(self.tokens[slot]) if settled else int(self._wall()) & 0xFFFF_FFFF)
 
     def raise_all(self) -> None:
         """Raise every fence: whatever was fetched before, by anybody, no longer stands."""
@@ -133,8 +134,13 @@ class Fences:
         moment = raised_at(token)
         return moment > 0 and self._wall() - moment <= within  # a time in the future counts as now
 
-    def _write(self, slot: int, moment: int) -> float:
-        self._words[slot] = self._random() << 32 | moment
+    def _first(self, slot: int) -> float:
+        bits = self._random()
+        # Looked at again: a change that became known meanwhile has left its time there, for the settle window.
+        return self.tokens[slot] or self._write(slot, bits, 0)
+
+    def _write(self, slot: int, bits: int, moment: int) -> float:
+        self._words[slot] = bits << 32 | moment
         return self.tokens[slot]
 
     def _random(self) -> int:

@@ -37,6 +37,33 @@ def test_a_first_token_knows_of_no_change():
     assert not table.settling(token, within=1e12)
 
 
+def test_a_first_token_does_not_hide_a_change_that_became_known_meanwhile():
+    """Rule 3: who saw zero and was held up leaves a raise as it is, with its time."""
+    raised = []
+
+    def entropy(size):
+        if not raised:
+            raised.append(None)
+            raised.append(table.raise_(slot))
+        return os.urandom(size)
+
+    table = fences(entropy=entropy)
+    slot = table.slot("self/live", "cus_1")
+    assert table.token(slot) == raised[1]
+
+
+def test_a_raise_that_was_held_up_does_not_write_an_older_time():
+    """Rule 3: of two raises at once, the one that ends last carries the later time."""
+    now = [NOW]
+
+    def entropy(size):
+        now[0] += 5
+        return os.urandom(size)
+
+    table = Fences(wall=lambda: now[0], entropy=entropy)
+    assert raised_at(table.raise_(table.slot("s", "cus_1"))) == int(NOW) + 5
+
+
 def test_a_raise_carries_the_whole_second_at_which_the_change_became_known():
     """Rule 3: every process can tell that an event came a moment ago."""
     table = fences()

@@ -52,7 +52,7 @@ BANK = [
     Bug(
         "a raise writes a counter (rule 3)",
         "entitlements.cache.fences",
-        "self._words[slot] = self._random() << 32 | moment",
+        "self._words[slot] = bits << 32 | moment",
         "self._words[slot] = (self._words[slot] or 1 << 62) + 1",
         "tests/cache/test_fences.py",
     ),
@@ -66,14 +66,14 @@ BANK = [
     Bug(
         "zero is as good a token as any (rule 4)",
         "entitlements.cache.fences",
-        "return self.tokens[slot] or self._write(slot, 0)",
+        "return self.tokens[slot] or self._first(slot)",
         "return self.tokens[slot]",
         "tests/cache/test_fences.py",
     ),
     Bug(
         "a first token carries the time, as if something had changed (rule 3)",
         "entitlements.cache.fences",
-        "return self.tokens[slot] or self._write(slot, 0)",
+        "return self.tokens[slot] or self._first(slot)",
         "return self.tokens[slot] or self.raise_(slot)",
         "tests/cache/test_fences.py",
     ),
@@ -440,7 +440,7 @@ BANK = [
     Bug(
         "two changes of one second are one change (R31)",
         "entitlements.cache.fences",
-        "self._words[slot] = self._random() << 32 | moment",
+        "self._words[slot] = bits << 32 | moment",
         "self._words[slot] = 1 << 62 | moment",
         "tests/feeds/test_orders.py",
     ),
