@@ -103,6 +103,8 @@ def test_after_failures_it_waits_longer_up_to_a_minute(sweeper):
     rounds = Rounds(failing=9)
     swept = sweeper(rounds, interval=15, draw=lambda: 0.0)
     assert [swept.turn() for _ in range(10)] == [1, 2, 4, 8, 16, 32, 60, 60, 60, 15]
+    rounds.failing = 11
+    assert [swept.turn() for _ in range(2)] == [1, 15]
 
 
 def test_an_interval_is_a_little_shorter_at_random(sweeper):
@@ -131,6 +133,14 @@ def test_closed_it_ends_and_is_not_started_again(sweeper, caplog):
     swept.wake()
     assert swept._thread is thread
     assert caplog.records == []
+
+
+def test_closed_before_it_was_started_it_never_starts(sweeper):
+    """Whoever closes an instance that nobody asked anything has no thread of it."""
+    swept = sweeper(Rounds())
+    swept.close()
+    swept.start()
+    assert swept._thread is None
 
 
 def test_an_owner_that_nobody_needs_goes_and_the_thread_with_it():
@@ -289,6 +299,26 @@ def test_a_child_forked_in_the_midst_of_a_round_makes_its_own():
         found = in_child(made_in_child)
         held.set()
         print(json.dumps(found))
+    """
+    assert run(script) is True
+
+
+@forking
+def test_r39_a_lock_that_was_held_in_the_parent_is_open_in_the_child():
+    """Whoever forks while another thread starts or wakes the sweeper has a child that sweeps, and that can be woken."""
+    script = """
+        sweeper = Sweeper(lambda deadline: made.append(os.getpid()), interval=3600)
+        sweeper.start(); wait_for(lambda: made)
+
+        def work():
+            threading.Timer(5, os._exit, [1]).start()
+            wait_for(lambda: made.count(os.getpid()) == 1)
+            sweeper.start(); sweeper.wake()
+            wait_for(lambda: made.count(os.getpid()) == 2)
+            return True
+
+        with sweeper._lock, sweeper._bell._rung._cond:
+            print(json.dumps(in_child(work)))
     """
     assert run(script) is True
 
