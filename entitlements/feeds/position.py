@@ -76,11 +76,6 @@ class Position:
             return None
         return cls(cast("int", since), last, cast("int", noticed), tuple(cast("list[str]", ids)))
 
-    @property
-    def known(self) -> set[str]:
-        """Name the events that are remembered."""
-        return {*self.seen} if self.last is None else {*self.seen, self.last}
-
 
 def _is_second(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
@@ -96,17 +91,16 @@ def advance(before: Position | None, asked: int, events: Mapping[str, int], *, b
         began: wall time before it asked.
         now: wall time after it had read.
     """
-    present = ((moment, each) for each, moment in events.items() if asked <= moment <= now)
+    present = ((moment, each) for each, moment in events.items() if moment <= now)
     created, last = max(present, default=(asked, None))
     if created < now - _QUIET:  # move on, long before Stripe forgets what the position rests on
         return Position(int(now) - _A_DAY)
     if last is None:
         return Position(asked, seen=_remembered(events, asked))
-    again = before is not None and before.last == last
-    noticed = min(before.noticed, math.ceil(now)) if before is not None and again else math.ceil(now)
+    noticed = before.noticed if before is not None and before.last == last else math.ceil(now)
     # Once it has been known for as long as events may be late, nothing older is looked for again: or the burst before
     # a quiet night would be read again and again until morning.
-    overlap = 0 if again and began - noticed >= OVERLAP else OVERLAP
+    overlap = 0 if began - noticed >= OVERLAP else OVERLAP
     since = max(created - overlap, asked)
     return Position(since, last, noticed, _remembered(events, since))
 

@@ -34,7 +34,7 @@ class Events(Protocol):
         created_from: int | None,
         starting_after: str | None,
         limit: int,
-        deadline: Deadline | None,
+        deadline: Deadline,
     ) -> EventPage: ...
 
 

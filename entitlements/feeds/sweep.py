@@ -167,7 +167,7 @@ class Sweep:
     def _known(self, before: Position | None) -> set[str]:
         with self._lock:
             handled = set(self._handled)
-        return handled if before is None else handled | before.known
+        return handled if before is None else handled.union(before.seen)
 
     def _raise(self, reading: Reading, now: float) -> int:
         """Raise the fences; return how many by name."""

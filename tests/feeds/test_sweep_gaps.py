@@ -12,6 +12,7 @@ from entitlements.errors import StripeError
 from entitlements.feeds.position import OVERLAP, Position
 from entitlements.feeds.sweep import SweepResult
 from entitlements.freshness import Freshness
+from entitlements.stripe.errors import ResourceMissing
 
 
 @pytest.fixture(name="world")
@@ -148,12 +149,16 @@ def test_r61_a_cursor_that_vanishes_again_and_again_is_a_gap(world):
     assert len(world.list.asked) == 8
 
 
-def test_anything_else_that_is_missing_is_an_error(world):
+@pytest.mark.parametrize("request_number", [1, 2])
+def test_anything_else_that_is_missing_is_an_error(world, request_number):
     """Only a cursor's going begins the reading again."""
-    world.list.failing = {1: StripeError("No such account", status=404)}
-    with pytest.raises(StripeError):
+    for number in range(2, 152):
+        world.list.add(number, NOW)
+    world.list.failing = {request_number: ResourceMissing("No such account", status=404, param="account")}
+    with pytest.raises(ResourceMissing):
         world.round()
-    assert len(world.list.asked) == 1
+    assert len(world.list.asked) == request_number
+    assert world.done() == []
 
 
 def test_r62_more_than_ten_thousand_events_are_a_gap(world):
@@ -252,10 +257,26 @@ def test_a_clock_that_was_set_back_makes_a_position_worthless(world):
 def test_a_clock_that_is_a_little_unsteady_does_not(world):
     """Two processes of a host may read the second differently."""
     world.list.add(2, NOW)
+    for _ in range(2):
+        world.round()
+        world.wall.tick(OVERLAP + 1)
     world.round()
     world.done()
-    world.wall.tick(-2)
+    world.wall.tick(-2 * (OVERLAP + 1) - 2)
     assert world.round() == SweepResult(stamped=True)
+
+
+@pytest.mark.parametrize("days", range(1, 32))
+def test_a_clock_that_is_ahead_passes_over_nothing(days):
+    """Where nothing has happened for weeks, the position keeps a day's distance from what our clock takes for now."""
+    world = World()
+    for _ in range(days):
+        world.round()
+        world.wall.tick(DAY)
+    world.list.add(1, int(world.wall()) - 30 * 3_600)
+    world.done()
+    world.round()
+    assert world.raised() == by_name(1, settled=True)
 
 
 def test_a_process_that_shares_nothing_asks_back_no_further_than_its_beginning():

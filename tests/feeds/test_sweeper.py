@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
-import os
-import subprocess
-import sys
-import textwrap
 import threading
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,6 +97,8 @@ def test_after_failures_it_waits_longer_up_to_a_minute(sweeper):
     rounds = Rounds(failing=9)
     swept = sweeper(rounds, interval=15, draw=lambda: 0.0)
     assert [swept.turn() for _ in range(10)] == [1, 2, 4, 8, 16, 32, 60, 60, 60, 15]
+    rounds.failing = 11
+    assert [swept.turn() for _ in range(2)] == [1, 15]
 
 
 def test_an_interval_is_a_little_shorter_at_random(sweeper):
@@ -131,6 +127,14 @@ def test_closed_it_ends_and_is_not_started_again(sweeper, caplog):
     swept.wake()
     assert swept._thread is thread
     assert caplog.records == []
+
+
+def test_closed_before_it_was_started_it_never_starts(sweeper):
+    """Whoever closes an instance that nobody asked anything has no thread of it."""
+    swept = sweeper(Rounds())
+    swept.close()
+    swept.start()
+    assert swept._thread is None
 
 
 def test_an_owner_that_nobody_needs_goes_and_the_thread_with_it():
@@ -177,127 +181,3 @@ def test_a_test_that_freezes_time_does_not_freeze_the_sweep(sweeper):
     with freeze_time("2026-01-01"):
         sweeper(rounds, interval=0.01).start()
         wait_for(lambda: rounds.made >= 3)
-
-
-# --- other processes -------------------------------------------------------------------------------------------------
-
-PRELUDE = """
-import json, os, sys, threading, time
-sys.path.insert(0, sys.argv[1])
-import planted
-if "PLANTED_BUG" in os.environ: planted.plant(os.environ["PLANTED_BUG"])
-from controlled import wait_for
-from entitlements.feeds.sweeper import Sweeper
-from entitlements.forks import reset_in_child
-
-made = []
-
-def in_child(work):
-    # Run in a forked child, whose last word is what it found.
-    up, down = os.pipe()
-    if (pid := os.fork()) == 0:
-        try:
-            os.write(down, json.dumps(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(down)
-    found = os.fdopen(up).read()
-    os.waitpid(pid, 0)
-    return json.loads(found)
-
-def made_in_child():
-    if not any(thread.name == "entitlements-sweep" for thread in threading.enumerate()):
-        return False
-    wait_for(lambda: os.getpid() in made)
-    return True
-"""
-
-
-def run(script: str) -> object:
-    support = str(Path(__file__).parent.parent / "support")
-    told = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PRELUDE + textwrap.dedent(script), support],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env=os.environ,
-    )
-    assert told.returncode == 0, told.stderr
-    return json.loads(told.stdout)
-
-
-forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform doesn't fork")
-
-
-@forking
-def test_r39_a_child_sweeps_if_its_parent_did():
-    """There is nothing to call after a fork; whoever was never started, or was closed, doesn't start in a child."""
-    script = """
-        runs = lambda deadline: made.append(os.getpid())
-        started, idle, closed = (Sweeper(runs, interval=3600) for _ in range(3))
-        found = [in_child(made_in_child)]
-        closed.start(); wait_for(lambda: made); closed.close()
-        found.append(in_child(made_in_child))
-        made.clear(); started.start(); wait_for(lambda: made)
-        found.append(in_child(made_in_child))
-        found.append(in_child(lambda: in_child(made_in_child)))
-        print(json.dumps(found))
-    """
-    assert run(script) == [False, False, True, True]
-
-
-@forking
-def test_r39_a_child_sweeps_only_when_everything_there_was_reset():
-    """A round begun before could use a connection, or wait for a lock, that belongs to the parent."""
-    script = """
-        class Slow:
-            fresh = True
-            def reset(self):
-                time.sleep(0.005)
-                self.fresh = True
-
-        everything = [Slow() for _ in range(20)]
-        for each in everything: reset_in_child(each)
-        stale = []
-
-        def run(deadline):
-            stale.append(sum(not each.fresh for each in everything))
-            made.append(os.getpid())
-
-        sweeper = Sweeper(run, interval=3600)
-        sweeper.start(); wait_for(lambda: made)
-        stale.clear()
-        for each in everything: each.fresh = False
-        print(json.dumps(in_child(lambda: [made_in_child(), stale])))
-    """
-    assert run(script) == [True, [0]]
-
-
-@forking
-def test_a_child_forked_in_the_midst_of_a_round_makes_its_own():
-    """The parent's round isn't in the child, nor is what it was waiting for."""
-    script = """
-        held = threading.Event()
-
-        def run(deadline):
-            made.append(os.getpid())
-            if len(made) == 1: held.wait(20)
-
-        sweeper = Sweeper(run, interval=3600)
-        sweeper.start(); wait_for(lambda: made)
-        found = in_child(made_in_child)
-        held.set()
-        print(json.dumps(found))
-    """
-    assert run(script) is True
-
-
-def test_the_process_ends_while_a_round_hangs():
-    """R98: a sweep that waits for Stripe keeps nobody from leaving."""
-    script = """
-        sweeper = Sweeper(lambda deadline: (made.append(1), time.sleep(600)), interval=3600)
-        sweeper.start(); wait_for(lambda: made)
-        print(json.dumps("left"))
-    """
-    assert run(script) == "left"

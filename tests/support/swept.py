@@ -42,6 +42,8 @@ class EventList:
     wall: Clock
     events: list[Event] = field(default_factory=list[Event])
     asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    deadlines: list[float] = field(default_factory=list[float])
+    taking: float = 0.0  # seconds that each answer takes
     gone: int = 0  # cursors that will be refused
     failing: dict[int, Exception] = field(default_factory=dict[int, Exception])  # by the number of the request
 
@@ -55,8 +57,10 @@ class EventList:
         created_from: int | None,
         starting_after: str | None,
         limit: int,
-        deadline: Deadline | None,
+        deadline: Deadline,
     ) -> EventPage:
+        self.wall.tick(self.taking)
+        self.deadlines.append(deadline.remaining())
         self.asked.append({"types": types, "created_from": created_from, "after": starting_after, "limit": limit})
         if failure := self.failing.pop(len(self.asked), None):
             raise failure
