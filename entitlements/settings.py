@@ -212,16 +212,19 @@ def _classes(given: object) -> dict[str, FeatureClass]:
     classes: dict[str, FeatureClass] = {}
     for feature, name in cast("Mapping[object, object]", given).items():
         try:
-            classes[feature_key(feature)] = FeatureClass(cast("str", name))
+            key = feature_key(feature)
         except InvalidInput as error:
             raise InvalidSettings(f"feature_classes: {error}") from None
-        except ValueError:
-            known = ", ".join(FeatureClass)
-            raise InvalidSettings(f"feature_classes[{feature!r}] is {shown(name)}: give one of {known}") from None
+        if not isinstance(name, str) or name not in _CLASSES:
+            raise InvalidSettings(f"feature_classes[{shown(key)}] is {shown(name)}: give one of {', '.join(_CLASSES)}")
+        classes[key] = FeatureClass(name)
     return classes
+
+
+_CLASSES = tuple(FeatureClass)
 
 
 def _bool(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise InvalidSettings(f"{name} is {value!r}: give True or False, or leave it out")
+        raise InvalidSettings(f"{name} is {shown(value)}: give True or False, or leave it out")
     return value

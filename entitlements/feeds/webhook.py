@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from entitlements.errors import SignatureError
 from entitlements.stripe.event import parse
+from entitlements.stripe.ids import shown
 from entitlements.stripe.signature import verify
 
 if TYPE_CHECKING:
@@ -107,5 +108,5 @@ def _id(value: object, kind: str) -> str:
     if isinstance(value, dict):  # expanded, as some API versions send it
         value = cast("Mapping[str, object]", value).get("id")
     if not isinstance(value, str) or not value or len(value) > 255:  # noqa: PLR2004 - Stripe's ids are at most 255 long
-        raise SignatureError(f"the {kind} event names no customer: is this one of Stripe's events?")
+        raise SignatureError(f"the event {shown(kind)} names no customer: is this one of Stripe's events?")
     return value

@@ -52,15 +52,33 @@ def name(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Show a value in a message: shortened, and with nothing in it that looks like a key.
+    """Show a value in a message: shortened, on one line, and with nothing in it that looks like a key.
 
     >>> shown("sk_live_51Habc")
     "'sk_live_…'"
     """
-    if type(value) is str:
-        value = scrub(value)
-    text = scrub(reprlib.repr(value))
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    try:
+        text = _shortened.repr(value)
+    except Exception:  # noqa: BLE001 - a number of 5,000 digits has no repr, nor has an object that is not loaded
+        text = f"<{type(value).__name__}>"
+    line = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[: _SHOWN + 1])
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
+
+
+class _Shortened(reprlib.Repr):
+    """Shorten texts once their keys are masked: of a key that is cut in the middle, the end would look like nothing."""
+
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(scrub(str.__str__(x)), level)
+
+    def repr_instance(self, x: object, level: int) -> str:
+        if isinstance(x, str):
+            return self.repr_str(x, level)
+        text = scrub(repr(x))
+        return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 4 :]}"
+
+
+_shortened: Final = _Shortened()
 
 
 def _label(value: object, what: str, advice: str) -> str:
