@@ -142,9 +142,10 @@ def _is_plain(text: str) -> bool:
 
 
 def _text(value: object, origin: str) -> str:
-    if not isinstance(value, str) or not _is_plain(value):
+    text = str.__str__(value) if isinstance(value, str) else ""  # an enum's member is used as the text it holds
+    if not _is_plain(text):
         raise InvalidSettings(f"{origin} is {shown(value)}: give text without spaces or control characters")
-    return value
+    return text
 
 
 def _secret(value: object, origin: str) -> Secret:

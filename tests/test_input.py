@@ -8,6 +8,7 @@ import traceback
 
 import pytest
 from controlled import Truth
+from hostile_values import Mixed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -275,6 +276,24 @@ def test_a_feature_class_may_be_given_by_name(ents):
     """Text and enum mean the same."""
     with Entitlements(source=Truth(), feature_classes={"a": "strict", "b": FeatureClass.LENIENT}) as named:
         assert named._core.settings.feature_classes == {"a": FeatureClass.STRICT, "b": FeatureClass.LENIENT}
+
+
+def test_an_enum_s_member_is_the_text_it_holds(monkeypatch):
+    """Settings kept as constants mean their values, which print as their names: keys, accounts, secrets and all."""
+    monkeypatch.delenv("STRIPE_API_KEY", raising=False)
+    with Entitlements(
+        Mixed.KEY,
+        api_base=Mixed.BASE,
+        stripe_account=Mixed.ACCOUNT,
+        webhook_secrets=[Mixed.SECRET],
+        feature_classes={Mixed.FEATURE: Mixed.STRICT},
+    ) as ents:
+        settings = ents._core.settings
+    assert (settings.scope, settings.api_base) == ("acct_1/test", "https://api.stripe.com")
+    assert str(settings.api_key.bearer()) == "Bearer sk_test_1"
+    assert [secret.reveal() for secret in settings.webhook_secrets] == ["whsec_1"]
+    assert settings.feature_classes == {"exports": FeatureClass.STRICT}
+    assert {type(text) for text in (settings.api_base, settings.stripe_account, settings.api_key.reveal())} == {str}
 
 
 @pytest.mark.parametrize("case", BAD_SETTINGS)

@@ -95,6 +95,7 @@ def _label(value: object, what: str, advice: str) -> str:
 def _text(value: object, what: str, advice: str) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"{what} {shown(value)} is not a string; {advice}")
-    if not value:
+    text = str.__str__(value)  # a subclass of str is sent as the text it holds
+    if not text:
         raise InvalidInput(f"{what} '' is empty; {advice}")
-    return str.__str__(value)  # a subclass of str is sent as the text it holds
+    return text
