@@ -186,8 +186,8 @@ def _account(value: object, origin: str) -> str | None:
     if value is None:
         return None
     text = _text(value, origin)
-    if not text.startswith("acct_") or len(text) > _ID_LENGTH:
-        raise InvalidSettings(f"{origin} is {shown(text)}: a connected account's id begins with acct_")
+    if not text.startswith("acct_") or len(text) > _ID_LENGTH or not text.isascii():
+        raise InvalidSettings(f"{origin} is {shown(text)}: a connected account's id begins with acct_, in plain ASCII")
     return text
 
 

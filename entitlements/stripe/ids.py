@@ -8,7 +8,7 @@ from typing import Final
 from entitlements.errors import InvalidInput
 from entitlements.stripe.secret import scrub
 
-__all__ = ["customer_id", "feature_key", "name", "object_id", "shown"]
+__all__ = ["customer_id", "feature_key", "header_value", "name", "object_id", "shown"]
 
 _ID_LENGTH: Final = 255
 _TEXT_LENGTH: Final = 80  # Stripe: `lookup_key` and `name` of a feature have at most 80 characters
@@ -38,6 +38,14 @@ def object_id(value: object, *, what: str, example: str) -> str:
         raise InvalidInput(f"{what} {shown(text)} is {len(text)} characters long, {_ID_LENGTH} at most; {advice}")
     if text in {".", ".."}:  # the only ids that quoting leaves as a step through the path
         raise InvalidInput(f"{what} {shown(text)} would name another path; {advice}")
+    return text
+
+
+def header_value(value: object, *, what: str, example: str) -> str:
+    """Check what is sent as a header: an id, of plain ASCII."""
+    text = object_id(value, what=what, example=example)
+    if not text.isascii():
+        raise InvalidInput(f"{what} {shown(text)} holds a character no header can carry; pass one such as {example!r}")
     return text
 
 

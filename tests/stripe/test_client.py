@@ -239,6 +239,8 @@ def test_what_stripe_adds_later_is_let_go(server, stripe):
         lambda features: features.create("key", "Name", idempotency_key="a\r\nX: y"),
         lambda features: features.create("key", "Name", idempotency_key="k" * 256),
         lambda features: features.create("key", "Name", idempotency_key=""),
+        lambda features: features.create("key", "Name", idempotency_key="größe"),
+        lambda features: features.create("key", "Name", idempotency_key="日本"),
     ],
 )
 def test_arguments_that_can_not_be_right_are_refused_before_any_request(server, stripe, call):
