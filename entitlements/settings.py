@@ -98,8 +98,10 @@ class Settings:
             api_key=_key(*_given("api_key", api_key, environ, "STRIPE_API_KEY"), needed=needs_key),
             api_base=base,
             stripe_account=_account(*_given("stripe_account", stripe_account, environ, "STRIPE_ACCOUNT")),
-            webhook_secrets=_secrets(webhook_secrets or _listed(environ, "STRIPE_WEBHOOK_SECRET")),
-            feature_classes=_classes(feature_classes or {}),
+            webhook_secrets=_secrets(
+                _listed(environ, "STRIPE_WEBHOOK_SECRET") if _is_nothing(webhook_secrets) else webhook_secrets
+            ),
+            feature_classes={} if _is_nothing(feature_classes) else _classes(feature_classes),
             strict=is_loopback(base) if strict is None else _bool("strict", strict),
         )
 
@@ -130,6 +132,13 @@ def _given(
     if argument is not None:
         return argument, name
     return _variable(environ, variable) or default, variable
+
+
+def _is_nothing(argument: object) -> bool:
+    """Say whether an argument is `None` or empty. Nothing else is asked for its truth: an array would raise."""
+    if isinstance(argument, Secret):
+        argument = argument.reveal()
+    return argument is None or (isinstance(argument, str | list | tuple | Mapping) and not argument)
 
 
 def _variable(environ: Mapping[str, str] | None, variable: str) -> str | None:

@@ -166,6 +166,19 @@ def test_a_bad_question_harms_no_good_one(ents):
     assert answers == [True] * 20
 
 
+class Undecided:
+    """Something that can be neither judged nor shown, such as an object that isn't loaded."""
+
+    def __bool__(self):
+        raise RuntimeError("neither true nor false")
+
+    __repr__ = __eq__ = __bool__
+    __hash__ = object.__hash__
+
+
+UNDECIDED = Undecided()
+
+
 # --- settings --------------------------------------------------------------------------------------------------------
 
 BAD_SETTINGS = {
@@ -195,7 +208,34 @@ BAD_SETTINGS = {
     "a strictness of text": ({"strict": "yes"}, "True or False"),
     "an endless account": ({"stripe_account": "acct_" + "1" * 300}, "acct_"),
     "classes in a list": ({"feature_classes": ["payouts"]}, "give a dict"),
+    "a class in a list": ({"feature_classes": {"payouts": ["strict"]}}, "strict, standard, lenient"),
+    "an account that no header can carry": ({"stripe_account": "acct_日本"}, "plain ASCII"),
+    "a false list of secrets": ({"webhook_secrets": 0}, "must be a list"),
+    "an empty user in the URL": ({"api_base": "https://@api.stripe.com"}, "credentials"),
+    "credentials in what is no URL": ({"api_base": "https://user:pass@api.stripe.com:port"}, "credentials"),
+    "an empty query in the URL": ({"api_base": "https://api.stripe.com?"}, "credentials"),
+    "an empty fragment in the URL": ({"api_base": "https://api.stripe.com#"}, "credentials"),
+    "more than an address in brackets": ({"api_base": "http://[::1].."}, "not an http address"),
+    "no address in brackets": ({"api_base": "https://[v1.x]"}, "not an http address"),
+    "a port of nought": ({"api_base": "https://api.stripe.com:0"}, "not an http address"),
 }
+
+
+UNSHOWABLE = {
+    "secrets that are neither true nor false": ({"webhook_secrets": UNDECIDED}, "must be a list"),
+    "classes that are neither true nor false": ({"feature_classes": UNDECIDED}, "give a dict"),
+    "a class that can't be shown": ({"feature_classes": {"payouts": UNDECIDED}}, "<Undecided>"),
+    "a strictness that can't be shown": ({"strict": UNDECIDED}, "<Undecided>"),
+    "a strictness without end": ({"strict": 10**5_000}, "<int>"),
+}
+
+
+@pytest.mark.parametrize("case", UNSHOWABLE)
+def test_a_setting_that_can_not_even_be_shown_is_named(case):
+    """What can be neither judged nor written down is refused like anything else that isn't a setting."""
+    options, message = UNSHOWABLE[case]
+    with pytest.raises(InvalidSettings, match=message):
+        Entitlements("sk_test_1", **options)
 
 
 @pytest.mark.parametrize("case", BAD_SETTINGS)
