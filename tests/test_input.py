@@ -109,12 +109,39 @@ def test_a_bad_feature_is_named_whether_the_customer_is_warm_or_not(ents, truth,
     assert truth.calls == ["cus_1"] * warm
 
 
-@pytest.mark.parametrize("token", ["", "x", "é", "A" * 22, "A" * 24, "AYjB", "=" * 23, 7, b"AYjBWYXBUdkaAAACFBtP5dM"])
+@pytest.mark.parametrize(
+    "token", ["", "x", "é", "A" * 22, "A" * 24, "AYjB", "=" * 23, 7, b"AYjBWYXBUdkaAAACFBtP5dM", HUGE]
+)
 def test_a_malformed_token_is_named(ents, truth, token):
     """A freshness token that isn't one raises InvalidInput; it never means "anything will do"."""
     with pytest.raises(InvalidInput, match="after="):
         ents.check("cus_1", "exports", after=token)
     assert truth.calls == []
+
+
+@pytest.mark.parametrize("between", ["\n", " ", "!", "=", "é", "A"])
+def test_a_token_has_one_spelling(ents, truth, between):
+    """What merely decodes to a token isn't one: nothing between its letters, after them, or in the bits to spare."""
+    token = ents.invalidate("cus_1")
+    spare = token[:-1] + chr(ord(token[-1]) + 1)
+    for odd in (token[:5] + between + token[5:], token + between, spare):
+        with pytest.raises(InvalidInput, match="after="):
+            ents.check("cus_1", "exports", after=odd)
+    assert truth.calls == []
+
+
+def test_r55_a_key_in_a_wrong_place_is_not_quoted(ents):
+    """Whoever mixes up arguments doesn't find the key in the message."""
+    for call in (
+        lambda: ents.check("cus_1", "exports", after="sk_live_CANARY"),
+        lambda: Entitlements("sk_test_1", strict="sk_live_CANARY"),
+        lambda: Entitlements("sk_test_1", source="sk_live_CANARY"),
+        lambda: Entitlements("sk_test_1", feature_classes={"sk_live_CANARY": "very strict"}),
+        lambda: Freshness(ttl="sk_live_CANARY"),
+    ):
+        with pytest.raises(InvalidInput, match="sk_live_…") as error:
+            call()
+        assert "CANARY" not in str(error.value)
 
 
 def test_fresh_and_after_are_not_given_together(ents):
