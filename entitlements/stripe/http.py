@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
 
 from entitlements.errors import InvalidSettings, StripeError
 from entitlements.stripe.address import STRIPE, usable_base
+from entitlements.stripe.answer import readable
 from entitlements.stripe.errors import MalformedReply, StripeConnectionError, StripeTimeout, StripeTLSError
 from entitlements.stripe.forms import form, query
 from entitlements.stripe.ids import header_value
@@ -167,7 +168,7 @@ class Http:
             self._lines.give(line)
 
     def _reply(self, ask: _Ask, answer: Answer) -> Reply | _Fault:
-        request_id = self._key.scrub(answer.request_id) if answer.request_id else None
+        request_id = readable(self._key.scrub(answer.request_id)) if answer.request_id else None
         try:
             body = loads(answer.content)
         except BadJson as bad:

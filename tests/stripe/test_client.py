@@ -250,6 +250,14 @@ def test_arguments_that_can_not_be_right_are_refused_before_any_request(server, 
     assert server.requests == []
 
 
+@pytest.mark.parametrize("name", ["stripe_account", "stripe_version"])
+@pytest.mark.parametrize("value", ["größe", "日本", "a b", "a\r\nX: y", "", 5])
+def test_what_no_header_can_carry_is_refused_when_the_client_is_made(name, value):
+    """R12: no request fails over its own headers."""
+    with pytest.raises(InvalidInput, match=name):
+        Stripe("sk_test_1", **{name: value})
+
+
 def test_a_customer_that_is_none_never_means_everybody(server, stripe):
     """R11, M14: leaving the filter out is one thing, passing a customer that isn't known another."""
     with pytest.raises(InvalidInput):
