@@ -70,7 +70,7 @@ def _kind(status: int, said: _Said) -> type[StripeError]:
     if said.text("type") == "idempotency_error":
         return IdempotencyConflict
     if said.text("code") == "resource_missing":
-        return ResourceMissing
+        return _BY_STATUS.get(status, ResourceMissing)  # who was let in nowhere was told nothing about what is there
     return _BY_STATUS.get(status, InvalidRequest)
 
 

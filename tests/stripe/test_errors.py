@@ -18,6 +18,13 @@ KINDS = [
     (401, {"type": "invalid_request_error", "code": "api_key_expired"}, wire.AuthenticationFailed),
     (402, {"type": "card_error", "code": "card_declined"}, wire.InvalidRequest),
     (403, {"type": "invalid_request_error"}, wire.PermissionDenied),
+    (
+        401,
+        {"type": "invalid_request_error", "code": "resource_missing", "param": "customer"},
+        wire.AuthenticationFailed,
+    ),
+    (403, {"type": "invalid_request_error", "code": "resource_missing", "param": "customer"}, wire.PermissionDenied),
+    (409, {"type": "invalid_request_error", "code": "resource_missing", "param": "customer"}, wire.IdempotencyConflict),
     (429, {"type": "invalid_request_error", "code": "rate_limit"}, wire.RateLimited),
     (500, {"type": "api_error"}, wire.StripeServerError),
     (503, {"type": "api_error", "code": "resource_missing"}, wire.StripeServerError),
