@@ -200,6 +200,7 @@ def test_a_subscription_with_many_items_has_all_of_them(server, stripe):
         feature(lookup_key=None),
         feature(id=""),
         feature(metadata={"a": 1}),
+        feature(metadata={"sk_test_1": 1}),
         page(feature()),
     ],
 )
