@@ -224,7 +224,7 @@ def identify(customer: object) -> str | None:
             f"customer {shown(customer)} is no id: pass Stripe's, such as 'cus_123', "
             "or an object with a .stripe_customer_id"
         )
-    return None if held is None or held == "" else customer_id(held)
+    return None if held is None or (isinstance(held, str) and not held) else customer_id(held)
 
 
 def on_a_loop() -> bool:

@@ -7,6 +7,7 @@ from enum import Enum, StrEnum, auto
 from typing import TYPE_CHECKING
 
 from entitlements.errors import InvalidSettings
+from entitlements.stripe.ids import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -99,7 +100,7 @@ class Freshness:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not 0 <= value <= _CENTURIES or (value == 0 and not may_be_zero):  # type: ignore[operator]  # a number by now
             least = "not below 0" if may_be_zero else "above 0"
-            raise InvalidSettings(f"Freshness.{name} is {value!r:.40}: give seconds, a finite number {least}")
+            raise InvalidSettings(f"Freshness.{name} is {shown(value)}: give seconds, a finite number {least}")
 
     def lifetime(self, *, settling: bool, known: bool, random: float, affordable: float = 0.0) -> float:
         """Give a new snapshot its time to live, in seconds.

@@ -339,7 +339,9 @@ def _moment(*, fresh: bool, after: str | None, now: float) -> float | None:
 def _source(source: Source | str) -> Source | None:
     if isinstance(source, str):
         if source != "stripe":
-            raise InvalidSettings(f"source is {source!r}: give 'stripe', or an object with a fetch(customer, deadline)")
+            raise InvalidSettings(
+                f"source is {shown(source)}: give 'stripe', or an object with a fetch(customer, deadline)"
+            )
         return None
     if not callable(getattr(source, "fetch", None)):
         raise InvalidSettings(f"source {shown(source)} has no fetch(customer, deadline): see sources.contract.Source")

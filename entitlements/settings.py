@@ -103,8 +103,10 @@ class Settings:
             api_key=_key(*_given("api_key", api_key, environ, "STRIPE_API_KEY"), needed=needs_key or sweep is not None),
             api_base=base,
             stripe_account=_account(*_given("stripe_account", stripe_account, environ, "STRIPE_ACCOUNT")),
-            webhook_secrets=_secrets(webhook_secrets or _listed(environ, "STRIPE_WEBHOOK_SECRET")),
-            feature_classes=_classes(feature_classes or {}),
+            webhook_secrets=_secrets(
+                _listed(environ, "STRIPE_WEBHOOK_SECRET") if _is_nothing(webhook_secrets) else webhook_secrets
+            ),
+            feature_classes={} if _is_nothing(feature_classes) else _classes(feature_classes),
             strict=is_loopback(base) if strict is None else _bool("strict", strict),
             shared_path=_path(shared_path),
             sweep=_interval(sweep),
@@ -139,6 +141,13 @@ def _given(
     return _variable(environ, variable) or default, variable
 
 
+def _is_nothing(argument: object) -> bool:
+    """Say whether an argument is `None` or empty. Nothing else is asked for its truth: an array would raise."""
+    if isinstance(argument, Secret):
+        argument = argument.reveal()
+    return argument is None or (isinstance(argument, str | list | tuple | Mapping) and not argument)
+
+
 def _variable(environ: Mapping[str, str] | None, variable: str) -> str | None:
     # No local holds the environment: a traceback would show all of it.
     return (os.environ if environ is None else environ).get(variable)
@@ -149,9 +158,10 @@ def _is_plain(text: str) -> bool:
 
 
 def _text(value: object, origin: str) -> str:
-    if not isinstance(value, str) or not _is_plain(value):
+    text = str.__str__(value) if isinstance(value, str) else ""  # an enum's member is used as the text it holds
+    if not _is_plain(text):
         raise InvalidSettings(f"{origin} is {shown(value)}: give text without spaces or control characters")
-    return value
+    return text
 
 
 def _secret(value: object, origin: str) -> Secret:
@@ -192,8 +202,8 @@ def _account(value: object, origin: str) -> str | None:
     if value is None:
         return None
     text = _text(value, origin)
-    if not text.startswith("acct_") or len(text) > _ID_LENGTH:
-        raise InvalidSettings(f"{origin} is {shown(text)}: a connected account's id begins with acct_")
+    if not text.startswith("acct_") or len(text) > _ID_LENGTH or not text.isascii():
+        raise InvalidSettings(f"{origin} is {shown(text)}: a connected account's id begins with acct_, in plain ASCII")
     return text
 
 
@@ -237,16 +247,19 @@ def _classes(given: object) -> dict[str, FeatureClass]:
     classes: dict[str, FeatureClass] = {}
     for feature, name in cast("Mapping[object, object]", given).items():
         try:
-            classes[feature_key(feature)] = FeatureClass(cast("str", name))
+            key = feature_key(feature)
         except InvalidInput as error:
             raise InvalidSettings(f"feature_classes: {error}") from None
-        except ValueError:
-            known = ", ".join(FeatureClass)
-            raise InvalidSettings(f"feature_classes[{feature!r}] is {shown(name)}: give one of {known}") from None
+        if not isinstance(name, str) or name not in _CLASSES:
+            raise InvalidSettings(f"feature_classes[{shown(key)}] is {shown(name)}: give one of {', '.join(_CLASSES)}")
+        classes[key] = FeatureClass(name)
     return classes
+
+
+_CLASSES = tuple(FeatureClass)
 
 
 def _bool(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise InvalidSettings(f"{name} is {value!r}: give True or False, or leave it out")
+        raise InvalidSettings(f"{name} is {shown(value)}: give True or False, or leave it out")
     return value

@@ -13,6 +13,7 @@ from functools import cache
 
 from entitlements.clocks import real_now
 from entitlements.errors import InvalidInput
+from entitlements.stripe.ids import shown
 
 __all__ = ["issue", "redeem", "token_for_now"]
 
@@ -26,8 +27,7 @@ def issue(moment: float) -> str:
     >>> redeem(issue(12.5), now=99.0)
     12.5
     """
-    packed = _LAYOUT.pack(_VERSION, _boot(), int(moment * 1e9))
-    return urlsafe_b64encode(packed).rstrip(b"=").decode()
+    return _written(_LAYOUT.pack(_VERSION, _boot(), int(moment * 1e9)))
 
 
 def token_for_now() -> str:
@@ -35,20 +35,36 @@ def token_for_now() -> str:
     return issue(real_now())
 
 
-def redeem(token: str, *, now: float) -> float:
+def redeem(token: object, *, now: float) -> float:
     """Read the moment after which a fetch must have begun: the token's own, or now if it is from another boot.
 
     Raises:
         InvalidInput: this is no token.
     """
-    try:
-        text = token.encode("ascii")
-        version, boot, moment = _LAYOUT.unpack(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
-    except (AttributeError, ValueError, struct.error):
-        raise InvalidInput(f"after={token!r:.60} is no freshness token: pass one that this library gave") from None
+    packed = _packed(token)
+    if packed is None:
+        raise InvalidInput(f"after={shown(token)} is no freshness token: pass one that this library gave")
+    version, boot, moment = _LAYOUT.unpack(packed)
     if version != _VERSION:
-        raise InvalidInput(f"after={token!r:.60} was made by another version: get a new one")
+        raise InvalidInput(f"after={shown(token)} was made by another version: get a new one")
     return min(moment / 1e9, now) if boot == _boot() else now
+
+
+def _packed(token: object) -> bytes | None:
+    """Read what a token packs; `None` if it isn't written as `issue` writes."""
+    if not isinstance(token, str):
+        return None
+    text = str.__str__(token)
+    try:
+        packed = urlsafe_b64decode(text + "=")
+    except ValueError:
+        return None
+    # Decoding skips whatever is no letter of its own, so one moment would have many spellings.
+    return packed if len(packed) == _LAYOUT.size and _written(packed) == text else None
+
+
+def _written(packed: bytes) -> str:
+    return urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
 @cache

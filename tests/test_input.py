@@ -8,6 +8,7 @@ import traceback
 
 import pytest
 from controlled import Truth
+from hostile_values import Mixed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,9 @@ BAD_FEATURES = {
     "surrounded by spaces": " exports ",
     "over-long": "f" * 81,
 }
+
+
+HUGE = pytest.param(10**5_000, id="too long to be written down")
 
 
 class Org:
@@ -85,7 +89,7 @@ def test_r11_r12_a_bad_customer_is_named_before_anybody_is_asked(ents, truth, me
     assert truth.calls == []
 
 
-@pytest.mark.parametrize("case", [7, b"cus_1", "cus 1", "c" * 256, True])
+@pytest.mark.parametrize("case", [7, b"cus_1", "cus 1", "c" * 256, True, HUGE])
 def test_an_object_that_carries_a_bad_id_is_as_bad(ents, truth, case):
     """The id inside an object is held to the same rules."""
     with pytest.raises(InvalidInput):
@@ -105,12 +109,39 @@ def test_a_bad_feature_is_named_whether_the_customer_is_warm_or_not(ents, truth,
     assert truth.calls == ["cus_1"] * warm
 
 
-@pytest.mark.parametrize("token", ["", "x", "é", "A" * 22, "A" * 24, "AYjB", "=" * 23, 7, b"AYjBWYXBUdkaAAACFBtP5dM"])
+@pytest.mark.parametrize(
+    "token", ["", "x", "é", "A" * 22, "A" * 24, "AYjB", "=" * 23, 7, b"AYjBWYXBUdkaAAACFBtP5dM", HUGE]
+)
 def test_a_malformed_token_is_named(ents, truth, token):
     """A freshness token that isn't one raises InvalidInput; it never means "anything will do"."""
     with pytest.raises(InvalidInput, match="after="):
         ents.check("cus_1", "exports", after=token)
     assert truth.calls == []
+
+
+@pytest.mark.parametrize("between", ["\n", " ", "!", "=", "é", "A"])
+def test_a_token_has_one_spelling(ents, truth, between):
+    """What merely decodes to a token isn't one: nothing between its letters, after them, or in the bits to spare."""
+    token = ents.invalidate("cus_1")
+    spare = token[:-1] + chr(ord(token[-1]) + 1)
+    for odd in (token[:5] + between + token[5:], token + between, spare):
+        with pytest.raises(InvalidInput, match="after="):
+            ents.check("cus_1", "exports", after=odd)
+    assert truth.calls == []
+
+
+def test_r55_a_key_in_a_wrong_place_is_not_quoted(ents):
+    """Whoever mixes up arguments doesn't find the key in the message."""
+    for call in (
+        lambda: ents.check("cus_1", "exports", after="sk_live_CANARY"),
+        lambda: Entitlements("sk_test_1", strict="sk_live_CANARY"),
+        lambda: Entitlements("sk_test_1", source="sk_live_CANARY"),
+        lambda: Entitlements("sk_test_1", feature_classes={"sk_live_CANARY": "very strict"}),
+        lambda: Freshness(ttl="sk_live_CANARY"),
+    ):
+        with pytest.raises(InvalidInput, match="sk_live_…") as error:
+            call()
+        assert "CANARY" not in str(error.value)
 
 
 def test_fresh_and_after_are_not_given_together(ents):
@@ -162,6 +193,19 @@ def test_a_bad_question_harms_no_good_one(ents):
     assert answers == [True] * 20
 
 
+class Undecided:
+    """Something that can be neither judged nor shown, such as an object that isn't loaded."""
+
+    def __bool__(self):
+        raise RuntimeError("neither true nor false")
+
+    __repr__ = __eq__ = __bool__
+    __hash__ = object.__hash__
+
+
+UNDECIDED = Undecided()
+
+
 # --- settings --------------------------------------------------------------------------------------------------------
 
 BAD_SETTINGS = {
@@ -191,7 +235,34 @@ BAD_SETTINGS = {
     "a strictness of text": ({"strict": "yes"}, "True or False"),
     "an endless account": ({"stripe_account": "acct_" + "1" * 300}, "acct_"),
     "classes in a list": ({"feature_classes": ["payouts"]}, "give a dict"),
+    "a class in a list": ({"feature_classes": {"payouts": ["strict"]}}, "strict, standard, lenient"),
+    "an account that no header can carry": ({"stripe_account": "acct_日本"}, "plain ASCII"),
+    "a false list of secrets": ({"webhook_secrets": 0}, "must be a list"),
+    "an empty user in the URL": ({"api_base": "https://@api.stripe.com"}, "credentials"),
+    "credentials in what is no URL": ({"api_base": "https://user:pass@api.stripe.com:port"}, "credentials"),
+    "an empty query in the URL": ({"api_base": "https://api.stripe.com?"}, "credentials"),
+    "an empty fragment in the URL": ({"api_base": "https://api.stripe.com#"}, "credentials"),
+    "more than an address in brackets": ({"api_base": "http://[::1].."}, "not an http address"),
+    "no address in brackets": ({"api_base": "https://[v1.x]"}, "not an http address"),
+    "a port of nought": ({"api_base": "https://api.stripe.com:0"}, "not an http address"),
 }
+
+
+UNSHOWABLE = {
+    "secrets that are neither true nor false": ({"webhook_secrets": UNDECIDED}, "must be a list"),
+    "classes that are neither true nor false": ({"feature_classes": UNDECIDED}, "give a dict"),
+    "a class that can't be shown": ({"feature_classes": {"payouts": UNDECIDED}}, "<Undecided>"),
+    "a strictness that can't be shown": ({"strict": UNDECIDED}, "<Undecided>"),
+    "a strictness without end": ({"strict": 10**5_000}, "<int>"),
+}
+
+
+@pytest.mark.parametrize("case", UNSHOWABLE)
+def test_a_setting_that_can_not_even_be_shown_is_named(case):
+    """What can be neither judged nor written down is refused like anything else that isn't a setting."""
+    options, message = UNSHOWABLE[case]
+    with pytest.raises(InvalidSettings, match=message):
+        Entitlements("sk_test_1", **options)
 
 
 @pytest.mark.parametrize("case", BAD_SETTINGS)
@@ -231,7 +302,7 @@ def test_settings_come_from_arguments_and_else_from_the_environment(monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["ttl", "max_stale", "negative_ttl", "settle_ttl", "unsynced_ttl"])
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "300", None, True, 10**400])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "300", None, True, 10**400, HUGE])
 def test_an_age_that_can_t_be_one_is_named(name, value):
     """Ages are finite numbers of seconds above zero."""
     with pytest.raises(InvalidSettings, match=rf"Freshness\.{name} is "):
@@ -253,7 +324,7 @@ def test_nothing_lives_longer_than_the_ceiling():
 
 
 @pytest.mark.parametrize("name", ["customers", "fetch_threads", "fetches_waiting"])
-@pytest.mark.parametrize("value", [0, -1, 1.5, "10", None, True, float("inf"), 10**400])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "10", None, True, float("inf"), 10**400, HUGE])
 def test_a_limit_that_can_t_be_one_is_named(name, value):
     """Limits are whole numbers above zero."""
     with pytest.raises(InvalidSettings, match=rf"Limits\.{name} is "):
@@ -272,6 +343,24 @@ def test_a_feature_class_may_be_given_by_name(ents):
     """Text and enum mean the same."""
     with Entitlements(source=Truth(), feature_classes={"a": "strict", "b": FeatureClass.LENIENT}) as named:
         assert named._core.settings.feature_classes == {"a": FeatureClass.STRICT, "b": FeatureClass.LENIENT}
+
+
+def test_an_enum_s_member_is_the_text_it_holds(monkeypatch):
+    """Settings kept as constants mean their values, which print as their names: keys, accounts, secrets and all."""
+    monkeypatch.delenv("STRIPE_API_KEY", raising=False)
+    with Entitlements(
+        Mixed.KEY,
+        api_base=Mixed.BASE,
+        stripe_account=Mixed.ACCOUNT,
+        webhook_secrets=[Mixed.SECRET],
+        feature_classes={Mixed.FEATURE: Mixed.STRICT},
+    ) as ents:
+        settings = ents._core.settings
+    assert (settings.scope, settings.api_base) == ("acct_1/test", "https://api.stripe.com")
+    assert str(settings.api_key.bearer()) == "Bearer sk_test_1"
+    assert [secret.reveal() for secret in settings.webhook_secrets] == ["whsec_1"]
+    assert settings.feature_classes == {"exports": FeatureClass.STRICT}
+    assert {type(text) for text in (settings.api_base, settings.stripe_account, settings.api_key.reveal())} == {str}
 
 
 @pytest.mark.parametrize("case", BAD_SETTINGS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from entitlements.stripe.ids import shown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -68,5 +70,5 @@ def _id(value: object, kind: str) -> str:
     if isinstance(value, dict):  # expanded, as some API versions send it
         value = cast("Mapping[str, object]", value).get("id")
     if not isinstance(value, str) or not value or len(value) > _LONGEST_ID:
-        raise UnreadableEventError(f"the {kind} event names no customer")
+        raise UnreadableEventError(f"the event {shown(kind)} names no customer")
     return value

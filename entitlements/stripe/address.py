@@ -13,6 +13,8 @@ from entitlements.stripe.ids import shown
 __all__ = ["STRIPE", "is_loopback", "usable_base"]
 
 STRIPE: Final = "https://api.stripe.com"
+# What stands in and around brackets is read in one way here and in another there; one plain form is left.
+_PLACE: Final = re.compile(r"(?:\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]|[^\[\]:]+)(?::[0-9]*)?")
 _LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
@@ -26,16 +28,17 @@ def usable_base(value: object) -> str:
     ...
     entitlements.errors.InvalidSettings: api_base 'http://api.stripe.com' would send the API key in clear; use https://
     """
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value:
+    address = str.__str__(value) if isinstance(value, str) else " "  # an enum's member is the text it holds
+    if not address.isascii() or not address.isprintable() or " " in address:
         raise InvalidSettings(f"api_base {shown(value)} is not an address; use one such as {STRIPE!r}")
-    parts = _split(value)
-    if parts.scheme not in {"http", "https"} or not _is_host(parts.hostname or ""):
-        raise InvalidSettings(f"api_base {shown(value)} is not an http address; use one such as {STRIPE!r}")
-    if parts.username is not None or parts.query or parts.fragment:
+    if any(mark in address for mark in "@?#"):  # even an empty query would swallow every path
         raise InvalidSettings("api_base carries credentials, a query or a fragment; give scheme, host and port only")
-    if parts.scheme == "http" and not is_loopback(value):
+    parts = _split(address)
+    if parts.scheme not in {"http", "https"} or not _is_place(parts):
+        raise InvalidSettings(f"api_base {shown(value)} is not an http address; use one such as {STRIPE!r}")
+    if parts.scheme == "http" and not is_loopback(address):
         raise InvalidSettings(f"api_base {shown(value)} would send the API key in clear; use https://")
-    return value.rstrip("/")
+    return address.rstrip("/")
 
 
 def is_loopback(base: str) -> bool:
@@ -49,6 +52,10 @@ def is_loopback(base: str) -> bool:
         return True
     ip = _ip(host)
     return ip is not None and ip.is_loopback
+
+
+def _is_place(parts: SplitResult) -> bool:
+    return bool(_PLACE.fullmatch(parts.netloc)) and parts.port != 0 and _is_host(parts.hostname or "")
 
 
 def _is_host(host: str) -> bool:

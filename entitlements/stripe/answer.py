@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Answer"]
+__all__ = ["Answer", "readable"]
+
+_LONGEST: Final = 500  # of any text taken from an answer into an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,14 @@ class Answer:
         if (said := self.headers.get("stripe-should-retry")) in {"true", "false"}:
             return said == "true"
         return self.status in {409, 429} or self.status >= 500  # noqa: PLR2004 - HTTP's own ranges
+
+
+def readable(text: str) -> str:
+    r"""Make a text that came from elsewhere one line that can be read.
+
+    It goes into errors and logs, where a newline would begin a line of its own and an escape would move the cursor.
+
+    >>> readable("req_1\r\nERROR")
+    'req_1��ERROR'
+    """
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:_LONGEST])

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
 
 from entitlements.errors import InvalidSettings, StripeError
 from entitlements.stripe.address import STRIPE, usable_base
+from entitlements.stripe.answer import readable
 from entitlements.stripe.errors import MalformedReply, StripeConnectionError, StripeTimeout, StripeTLSError
 from entitlements.stripe.forms import form, query
-from entitlements.stripe.ids import object_id
+from entitlements.stripe.ids import header_value
 from entitlements.stripe.lines import Lines
 from entitlements.stripe.refusals import refusal
 from entitlements.stripe.retries import Retries, RetryBudget
@@ -88,9 +89,9 @@ class Http:
         self._key = _usable_key(wrapped)
         self.base = usable_base(api_base)
         if stripe_account is not None:
-            object_id(stripe_account, what="stripe_account", example="acct_123")
+            stripe_account = header_value(stripe_account, what="stripe_account", example="acct_123")
         self._account = stripe_account
-        self._version = object_id(stripe_version, what="stripe_version", example=VERSION)
+        self._version = header_value(stripe_version, what="stripe_version", example=VERSION)
         self._retries = Retries(max_retries, budget=retry_budget, random=random)
         self._budget = budget
         self._longest = longest
@@ -107,7 +108,7 @@ class Http:
     ) -> Reply:
         """Send a POST; its retries carry the same idempotency key, so that it is carried out once."""
         if idempotency_key is not None:
-            object_id(idempotency_key, what="idempotency_key", example="order-6735-attach")
+            idempotency_key = header_value(idempotency_key, what="idempotency_key", example="order-6735-attach")
         key = idempotency_key or str(uuid.uuid4())
         return self._send(_Ask("POST", path, body=form(params or {}), idempotency_key=key), deadline)
 
@@ -167,7 +168,7 @@ class Http:
             self._lines.give(line)
 
     def _reply(self, ask: _Ask, answer: Answer) -> Reply | _Fault:
-        request_id = self._key.scrub(answer.request_id) if answer.request_id else None
+        request_id = readable(self._key.scrub(answer.request_id)) if answer.request_id else None
         try:
             body = loads(answer.content)
         except BadJson as bad:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
+from entitlements.stripe.answer import readable
 from entitlements.stripe.errors import (
     AuthenticationFailed,
     IdempotencyConflict,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["refusal"]
 
-_LONGEST: Final = 500  # of any text taken from an answer into an error
 _BY_STATUS: Final[Mapping[int, type[StripeError]]] = {
     HTTPStatus.UNAUTHORIZED: AuthenticationFailed,
     HTTPStatus.FORBIDDEN: PermissionDenied,
@@ -70,7 +70,7 @@ def _kind(status: int, said: _Said) -> type[StripeError]:
     if said.text("type") == "idempotency_error":
         return IdempotencyConflict
     if said.text("code") == "resource_missing":
-        return ResourceMissing
+        return _BY_STATUS.get(status, ResourceMissing)  # who was let in nowhere was told nothing about what is there
     return _BY_STATUS.get(status, InvalidRequest)
 
 
@@ -93,10 +93,7 @@ class _Said:
         return self.header("request-id")
 
     def _clean(self, value: object) -> str | None:
-        if not isinstance(value, str):
-            return None
-        printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in value[:_LONGEST])
-        return self._scrub(printable)  # it goes into logs, where a newline would begin a line of its own
+        return readable(self._scrub(value)) if isinstance(value, str) else None
 
 
 def _envelope(content: bytes) -> Mapping[str, object]:

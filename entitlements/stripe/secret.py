@@ -34,7 +34,7 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        self._value = value
+        self._value = str.__str__(value)  # an enum's member is the text it holds, and prints as its name
 
     @classmethod
     def wrapped(cls, value: object) -> object:

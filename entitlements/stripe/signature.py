@@ -143,7 +143,7 @@ def _checked_payload(payload: object) -> bytes:
 
 
 def _checked_header(header: object) -> bytes:
-    if not header or not isinstance(header, str | bytes):
+    if not isinstance(header, str | bytes) or not header:
         raise SignatureError("there is no Stripe-Signature header; only Stripe may call this")
     if len(header) > _LONGEST_HEADER:
         raise SignatureError(f"the Stripe-Signature header is {len(header)} long, {_LONGEST_HEADER} at most")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import accumulate
 from typing import Final, NoReturn, cast
 
 __all__ = ["BadJson", "loads"]
@@ -12,8 +13,10 @@ __all__ = ["BadJson", "loads"]
 _DEPTH: Final = 64
 _DIGITS: Final = 32
 
-# A string counts as one token even if it never ends; possessive repeats keep a hostile text linear.
-_TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+# A string is one even if it never ends; possessive repeats keep a hostile text linear.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKETS: Final = bytes(each for each in range(256) if each not in b"[]{}")
+_STEPS: Final = tuple({"[": 1, "{": 1, "]": -1, "}": -1}.get(chr(each), 0) for each in range(256))
 _SURROGATE: Final = re.compile(rb"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 
 
@@ -29,7 +32,7 @@ def loads(text: bytes, *, depth: int = _DEPTH) -> object:
     ...
     entitlements.stripe.strict_json.BadJson: an object names a member twice
     """
-    if _nesting(text) > depth:  # before the parser recurses
+    if _is_deeper(text, depth):  # before the parser recurses
         raise BadJson(f"it is nested more than {depth} levels deep")
     try:
         value = _decoder.decode(text.decode("utf-8"))
@@ -46,20 +49,11 @@ def loads(text: bytes, *, depth: int = _DEPTH) -> object:
     raise BadJson(reason)
 
 
-def _nesting(text: bytes) -> int:
-    if text.count(b"[") + text.count(b"{") <= _DEPTH:
-        return 0  # too few brackets to be deep
-    deepest = level = 0
-    for token in _TOKEN.finditer(text):
-        first = token[0][:1]
-        if first in b"[{":
-            level += 1
-            deepest = max(deepest, level)
-            if deepest > _DEPTH:
-                break
-        elif first != b'"':
-            level -= 1
-    return deepest
+def _is_deeper(text: bytes, depth: int) -> bool:
+    if text.count(b"[") + text.count(b"{") <= depth:
+        return False  # too few brackets to be deep
+    brackets = _STRING.sub(b"", text).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > depth  # millions of them in no loop of ours
 
 
 def _is_unicode(value: object) -> bool:

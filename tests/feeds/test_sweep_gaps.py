@@ -184,7 +184,7 @@ def test_an_event_that_can_not_be_read_raises_everybody(world, about, caplog):
         result = world.round()
     assert (result.events, result.gap) == (
         2,
-        "event 'evt_2' can't be read: the entitlements.active_entitlement_summary.updated event names no customer",
+        "event 'evt_2' can't be read: the event 'entitlements...mmary.updated' names no customer",
     )
     assert world.raised() == everybody(3)
     assert [record.getMessage() for record in caplog.records] == [f"the sweep raises every fence: {result.gap}"]

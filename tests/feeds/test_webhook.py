@@ -230,6 +230,16 @@ BODIES = {
 }
 
 
+def test_r106_a_message_quotes_an_event_in_one_short_line(ents):
+    """What the body says of itself is shown shortened, and begins no line of its own in a log."""
+    payload = event("customer.subscription.\r\nERROR" + "x" * 100_000, data={"object": {}})
+    with pytest.raises(SignatureError) as raised:
+        ents.handle_webhook(payload, signature(payload))
+    assert str(raised.value) == (
+        "the event 'customer.sub...xxxxxxxxxxxxx' names no customer: is this one of Stripe's events?"
+    )
+
+
 @pytest.mark.parametrize("case", FORGERIES)
 def test_r33_what_isn_t_signed_changes_nothing(ents, case):
     """I12: a forgery raises SignatureError, whatever is wrong with it, and raises no fence."""

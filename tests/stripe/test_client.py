@@ -200,6 +200,7 @@ def test_a_subscription_with_many_items_has_all_of_them(server, stripe):
         feature(lookup_key=None),
         feature(id=""),
         feature(metadata={"a": 1}),
+        feature(metadata={"sk_test_1": 1}),
         page(feature()),
     ],
 )
@@ -239,6 +240,8 @@ def test_what_stripe_adds_later_is_let_go(server, stripe):
         lambda features: features.create("key", "Name", idempotency_key="a\r\nX: y"),
         lambda features: features.create("key", "Name", idempotency_key="k" * 256),
         lambda features: features.create("key", "Name", idempotency_key=""),
+        lambda features: features.create("key", "Name", idempotency_key="größe"),
+        lambda features: features.create("key", "Name", idempotency_key="日本"),
     ],
 )
 def test_arguments_that_can_not_be_right_are_refused_before_any_request(server, stripe, call):
@@ -246,6 +249,14 @@ def test_arguments_that_can_not_be_right_are_refused_before_any_request(server, 
     with pytest.raises(InvalidInput):
         call(stripe.features)
     assert server.requests == []
+
+
+@pytest.mark.parametrize("name", ["stripe_account", "stripe_version"])
+@pytest.mark.parametrize("value", ["größe", "日本", "a b", "a\r\nX: y", "", 5])
+def test_what_no_header_can_carry_is_refused_when_the_client_is_made(name, value):
+    """R12: no request fails over its own headers."""
+    with pytest.raises(InvalidInput, match=name):
+        Stripe("sk_test_1", **{name: value})
 
 
 def test_a_customer_that_is_none_never_means_everybody(server, stripe):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from wire_server import Answer
+from wire_server import Answer, Raw
 
 from entitlements import stripe as wire
 from entitlements.stripe import errors
@@ -18,6 +18,13 @@ KINDS = [
     (401, {"type": "invalid_request_error", "code": "api_key_expired"}, wire.AuthenticationFailed),
     (402, {"type": "card_error", "code": "card_declined"}, wire.InvalidRequest),
     (403, {"type": "invalid_request_error"}, wire.PermissionDenied),
+    (
+        401,
+        {"type": "invalid_request_error", "code": "resource_missing", "param": "customer"},
+        wire.AuthenticationFailed,
+    ),
+    (403, {"type": "invalid_request_error", "code": "resource_missing", "param": "customer"}, wire.PermissionDenied),
+    (409, {"type": "invalid_request_error", "code": "resource_missing", "param": "customer"}, wire.IdempotencyConflict),
     (429, {"type": "invalid_request_error", "code": "rate_limit"}, wire.RateLimited),
     (500, {"type": "api_error"}, wire.StripeServerError),
     (503, {"type": "api_error", "code": "resource_missing"}, wire.StripeServerError),
@@ -54,6 +61,17 @@ def test_an_error_without_an_envelope_is_still_that_error(server, stripe, body, 
     with pytest.raises(kind) as raised:
         stripe.products.list()
     assert str(raised.value) == f"Stripe refused GET /v1/products with {status}: it gave no readable reason"
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (400, b"{}")])
+def test_r106_no_control_character_of_a_header_reaches_a_log(server, stripe, status, body):
+    """What stands in front of Stripe may send anything for a request's id; an error is one printable line."""
+    head = f"HTTP/1.1 {status} Whatever\r\nRequest-Id: req_1\x1b[2J\x85ERROR\r\nContent-Length: {len(body)}\r\n\r\n"
+    server.always(Raw(head.encode("latin-1") + body))
+    with pytest.raises(wire.StripeError) as raised:
+        stripe.products.list()
+    assert str(raised.value).isprintable()
+    assert raised.value.request_id == "req_1�[2J�ERROR"
 
 
 @pytest.mark.parametrize("name", [name for name in errors.__all__ if name != "StripeError"])

@@ -78,6 +78,15 @@ def test_a_body_is_read_as_it_is():
     assert parse(json.dumps(body, ensure_ascii=False).encode()) == body
 
 
+@pytest.mark.parametrize("unit", [b"[]", b"{}", b"[[],[]]", b'{"a":[]}', b'"["', b"1"])
+def test_a_wide_body_is_read_as_fast_as_a_plain_one(unit):
+    """R93: many brackets are no reason to take long: nothing walks them one by one."""
+    body = b'{"a":[' + b",".join([unit] * (250_000 // (len(unit) + 1))) + b"]}"
+    begun = time.thread_time()
+    assert list(parse(body)) == ["a"]
+    assert time.thread_time() - begun < 0.15
+
+
 @pytest.mark.parametrize("levels", [1, 40, 63])
 def test_sixty_four_levels_pass(levels):
     """R93: the cap is far above what Stripe sends."""

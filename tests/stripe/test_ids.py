@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 import pytest
+from hostile_values import Branded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entitlements.errors import InvalidInput
 from entitlements.stripe import Stripe, ids
+from entitlements.stripe.ids import shown
+
+
+class Unloaded:
+    """An object that can't be shown, as one whose database session is gone."""
+
+    def __repr__(self):
+        raise RuntimeError("not loaded")
+
 
 JUNK = [
     None,
@@ -33,6 +43,9 @@ JUNK = [
     "..",
     ".",
     "c" * 256,
+    pytest.param(10**5_000, id="a number too long to be written down"),
+    pytest.param([10**5_000], id="a list of one"),
+    pytest.param(Unloaded(), id="an object that can't be shown"),
 ]
 
 
@@ -114,6 +127,33 @@ def test_messages_name_the_value_the_rule_and_the_next_step():
     ]
 
 
+class Lines:
+    def __repr__(self):
+        return "<Lines\n 1\n 2>"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param(10**5_000, "<int>", id="too long to be written down"),
+        pytest.param([10**5_000], "<list>", id="a list of one"),
+        pytest.param(Unloaded(), "<Unloaded>", id="no repr"),
+        pytest.param([Unloaded()], "<list>", id="a list of one without a repr"),
+        (Lines(), "<Lines\N{REPLACEMENT CHARACTER} 1\N{REPLACEMENT CHARACTER} 2>"),
+    ],
+)
+def test_what_can_not_be_shown_is_named_by_its_kind(value, text):
+    """R106: a message is one line, and never fails over the value it is about."""
+    assert shown(value) == text
+
+
+@pytest.mark.parametrize("wrap", [str, lambda text: [text], lambda text: {"a": text}, str.encode, Branded])
+@pytest.mark.parametrize("before", ["", "Authorization: Bearer ", "x" * 300 + " "])
+def test_no_end_of_a_key_is_shown_where_its_beginning_was_cut_off(before, wrap):
+    """R55: a key is masked before a text is shortened, whatever the text is part of."""
+    assert "CANARY" not in shown(wrap(f"{before}sk_live_{'0' * 90}CANARY"))
+
+
 @pytest.mark.parametrize("key", ["exports", "a.b-c_d", "Priority support", "k" * 80, "größe"])
 def test_a_feature_key_may_hold_what_stripe_does_not_forbid(key):
     """Stripe documents a key's length and no alphabet, so nothing else is refused that a payer may hold."""
@@ -129,13 +169,6 @@ def test_a_feature_key_that_can_not_be_one_is_refused(key):
 
 def test_a_subclass_of_str_is_sent_as_the_text_it_holds():
     """An id kept in a str subclass is taken as the plain string."""
-
-    class Branded(str):
-        __slots__ = ()
-
-        def __str__(self):
-            return "something else"
-
     value = ids.customer_id(Branded("cus_1"))
     assert (type(value), value) == (str, "cus_1")
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 from wire_server import Answer, Cut, Raw, page
-from wire_stripe import entitlement, entitlements, missing, paged
+from wire_stripe import entitlement, entitlements, feature, missing, paged
 
 from entitlements.clocks import Deadline
 from entitlements.errors import StripeError
@@ -96,6 +96,7 @@ FAULTS = {
     "item without livemode": item_without("livemode"),
     "live item": item_with(livemode=True),
     "livemode a string": item_with(livemode="false"),
+    "live feature in a test item": item_with(feature=feature(7_000, livemode=True)),
 }
 
 
@@ -136,6 +137,16 @@ def test_what_is_wrong_with_an_item_is_named_without_its_value(server, stripe):
         f"data[1] of page 1 of {PATH} is no ActiveEntitlement: lookup_key: Input should be a valid string; "
         "check Stripe-Version and what stands between here and Stripe"
     )
+
+
+def test_r34_no_part_of_an_object_is_of_the_other_mode(server, stripe):
+    """A mode stands in every object, also in those within others: each is compared with the key's."""
+    price = {"id": "price_1", "object": "price", "active": True, "livemode": True, "product": "prod_1"}
+    item = {"id": "si_1", "object": "subscription_item", "price": price}
+    bought = {"id": "sub_1", "object": "subscription", "created": 1, "customer": "cus_1", "status": "active"}
+    server.always(Answer(page({**bought, "livemode": False, "items": page(item)})))
+    with pytest.raises(MalformedReply, match="has livemode True and the key is for False"):
+        stripe.subscriptions.list(customer="cus_1")
 
 
 @pytest.mark.parametrize("repeat", [(0, 1), (1, 1), (0, 2), (99, 100)])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import gc
 import http.client
+import itertools
 import logging
 import pickle
 import traceback
@@ -10,7 +11,7 @@ import traceback
 import pytest
 import requests
 from wire_server import Answer, Cut, Drip, Hang, Reset, WireServer, page
-from wire_stripe import entitlement, tls
+from wire_stripe import entitlement, feature, tls
 
 from entitlements.clocks import Deadline
 from entitlements.errors import InvalidSettings, SignatureError, StripeError
@@ -73,6 +74,41 @@ def test_no_failure_shows_the_key(server, caplog, capsys, failure, key):
         shown = [*everything_of(raised.value), caplog.text, *map(repr, caplog.records), *capsys.readouterr()]
     assert not [text for text in shown if CANARY in text]
     assert caplog.records
+
+
+@pytest.mark.parametrize("key", [KEY, CANARY])
+@pytest.mark.parametrize("room", [0, 1, 12, 16])
+def test_a_key_that_is_echoed_where_a_text_is_cut_is_masked_whole(server, key, room):
+    """Texts from an answer are cut at 500 characters: no beginning of the key stays in front of the cut."""
+    said = "x" * (499 - room) + " " + key
+    server.always(Answer({"error": {"message": said}}, status=400))
+    with Stripe(key, api_base=server.url, max_retries=0) as stripe, pytest.raises(StripeError) as raised:
+        stripe.products.list()
+    assert "kan" not in str(raised.value)
+
+
+ECHOES = {
+    "in a list's mode": page(livemode=KEY),
+    "in an item's mode": page(entitlement(livemode=KEY)),
+    "as a name in metadata": page(feature(metadata={KEY: 1})),
+    "as a name within an expanded feature": page(entitlement(feature=feature(metadata={KEY: 1}))),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_no_answer_that_echoes_the_key_is_quoted(server, echo):
+    """What is wrong with an answer is told by place and rule, in no word of its own."""
+    server.always(Answer(ECHOES[echo]))
+    with Stripe(KEY, api_base=server.url, max_retries=0) as stripe:
+        for call in (lambda: stripe.active_entitlements.list("cus_1"), stripe.features.list):
+            with pytest.raises(StripeError) as raised:
+                call()
+            assert CANARY not in "".join(everything_but_frames_of(raised.value))
+
+
+def everything_but_frames_of(error):
+    """Leave the frames out: they hold the answer itself."""
+    return itertools.islice(everything_of(error), 1, None)
 
 
 def test_a_tls_failure_shows_no_key(caplog):

@@ -60,11 +60,19 @@ def test_the_official_client_signs_what_is_accepted():
         verify(BODY, signed, [OLD], now=now)
 
 
+class Undecided:
+    """Something whose truth can't be asked for, like an array."""
+
+    def __bool__(self):
+        raise RuntimeError("neither true nor false")
+
+
 FORGED = {
     "no header": "",
     "null header": None,
     "a list": [header(NEW)],
     "a number": 5,
+    "neither true nor false": Undecided(),
     "nonsense": "nonsense",
     "only commas": ",,,,",
     "no time": f"v1={signature()}",
