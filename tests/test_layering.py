@@ -22,10 +22,10 @@ FLOORS = [
     {"customer", "resolver"},
     {"bound"},
     {"gate"},
-    {"", "web"},
+    {"", "web", "testing"},
     {"demo", "cli", "__main__"},
 ]
-BESIDE = {"emulator"}  # imports nothing of the library, and is imported by cli and demo only
+BESIDE = {"emulator"}  # imports nothing of the library, and is imported by cli, demo and testing only
 
 
 def modules() -> list[Path]:
@@ -77,7 +77,7 @@ def test_arrows_point_down(path: Path):
         if here in BESIDE:
             pytest.fail(f"{path.name} imports {there or 'entitlements'}: the emulator imports nothing of the library")
         if there in BESIDE:
-            assert here in {"cli", "demo"}, f"{path.name} imports the emulator"
+            assert here in {"cli", "demo", "testing"}, f"{path.name} imports the emulator"
             continue
         assert floor(there) <= floor(here), f"{here or 'entitlements'} imports {there}: that arrow points up"
 
@@ -117,6 +117,13 @@ def test_importing_the_library_loads_nothing_heavy():
     assert heavy.isdisjoint(loaded)
 
 
+def test_importing_the_test_kit_loads_nothing_heavy():
+    """`import entitlements.testing` is as light: neither pytest nor requests nor the emulator until a name is used."""
+    script = "import sys, entitlements.testing; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert {"pytest", "_pytest", "requests", "urllib3", "asyncio", "selectors", "starlette"}.isdisjoint(loaded)
+
+
 def test_the_public_names_are_these():
     """What is promised is written down once, and a name more or less is a decision."""
     import entitlements
@@ -151,12 +158,24 @@ def test_the_public_names_are_these():
     assert public - rooms == set(entitlements.__all__)
 
 
+def test_the_test_kit_s_public_names_are_these():
+    """What a test may import from `entitlements.testing` is there, is documented, and is all there is."""
+    from entitlements import testing
+
+    assert sorted(testing.__all__) == ["FaultProxy"]
+    assert all(getattr(testing, name).__doc__ for name in testing.__all__)
+    assert set(testing.__all__) <= set(dir(testing))
+    with pytest.raises(AttributeError, match="no attribute 'FaultyProxy'"):
+        testing.FaultyProxy  # noqa: B018 - asking for it is the test
+
+
 def test_every_public_method_says_what_it_does():
     """A public docstring begins with an imperative line and ends it with a full stop or a colon."""
     from entitlements import Entitlements
     from entitlements.customer import Customer
+    from entitlements.testing import FaultProxy
 
-    for kind in (Entitlements, Customer):
+    for kind in (Entitlements, Customer, FaultProxy):
         for name in dir(kind):
             if not name.startswith("_") and callable(getattr(kind, name)):
                 line = (getattr(kind, name).__doc__ or "").strip().partition("\n")[0]

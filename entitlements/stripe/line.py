@@ -22,7 +22,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from entitlements.clocks import Deadline
 from entitlements.stripe.answer import Answer
@@ -99,7 +99,8 @@ class Line:
                 return self._keep(connection, _connected(self._socket, address, share))
             except OSError as error:
                 failure = error
-        raise failure
+        # Not the bare error: of a reset, urllib3 would think that the request was sent, and wait on no socket.
+        raise NewConnectionError(connection, "no address of it could be reached") from failure
 
     def _keep(self, connection: HTTPConnection, sock: socket.socket) -> socket.socket:
         sock.settimeout(max(self._deadline.remaining(), _NEARLY))
