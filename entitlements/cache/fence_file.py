@@ -208,7 +208,7 @@ class FileFences(Fences):
     def on_move(self, told: Callable[[], object]) -> None:
         """Have a bound method called when `tokens` has become another view; its object isn't kept alive by that.
 
-        Ask for this before you read `tokens`, so that no move is missed.
+        Ask for this before you read `tokens`, so that no move is missed. The method mustn't wait for anything.
         """
         with self._moving:
             self._followers = [*(follower for follower in self._followers if follower()), WeakMethod(told)]

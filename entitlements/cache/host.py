@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -105,10 +106,10 @@ class HostStore:
         self._wall = wall
         self._capacity = capacity
         self._max_age = max_age
-        self._boot_id = f"{this_boot() if boot_id is None else boot_id:016x}"
         self._kept = 0
         self._counted = 0
-        self._file = HostFile(real_path(directory), self._prepare, boot)
+        word = f"{this_boot() if boot_id is None else boot_id:016x}"
+        self._file = HostFile(real_path(directory), partial(_prepare, boot_id=word), boot)
 
     # --- snapshots ---------------------------------------------------------------------------------------------------
 
@@ -210,20 +211,6 @@ class HostStore:
         except StoreFault:
             return otherwise
 
-    def _prepare(self, sql: sqlite3.Connection) -> None:
-        """Make the tables; and drop what was noted in another boot, whose clock says nothing about this one.
-
-        Notes carry no moment, and stay: what a sweep hasn't read yet, it must still read.
-        """
-        with _transaction(sql):
-            for statement in _TABLES.split(";\n"):
-                sql.execute(statement)
-            if sql.execute("SELECT word FROM boot_1").fetchall() != [(self._boot_id,)]:
-                sql.execute("DELETE FROM snapshots_1")
-                sql.execute("DELETE FROM leases_1")
-                sql.execute("DELETE FROM boot_1")
-                sql.execute("INSERT INTO boot_1 (word) VALUES (?)", (self._boot_id,))
-
     def _tidy(self, sql: sqlite3.Connection) -> None:
         """Drop what is too old, of every scope, since some have nobody else to do it; and what is too much of ours."""
         now = self._boot()
@@ -234,6 +221,21 @@ class HostStore:
             surplus = sql.execute(_COUNT, (self._scope, float("-inf"))).fetchall()[0][0] - self._capacity
             if surplus > 0:
                 sql.execute(_DROP_OLDEST, (self._scope, min(surplus, _TIDY_MOST)))
+
+
+def _prepare(sql: sqlite3.Connection, *, boot_id: str) -> None:
+    """Make the tables; and drop what was noted in another boot, whose clock says nothing about this one.
+
+    Notes carry no moment, and stay: what a sweep hasn't read yet, it must still read.
+    """
+    with _transaction(sql):
+        for statement in _TABLES.split(";\n"):
+            sql.execute(statement)
+        if sql.execute("SELECT word FROM boot_1").fetchall() != [(boot_id,)]:
+            sql.execute("DELETE FROM snapshots_1")
+            sql.execute("DELETE FROM leases_1")
+            sql.execute("DELETE FROM boot_1")
+            sql.execute("INSERT INTO boot_1 (word) VALUES (?)", (boot_id,))
 
 
 @contextmanager
