@@ -170,7 +170,7 @@ class Core:
             joined=tally.joined,
             held_back=tally.held_back,
             superseded=tally.superseded,
-            recalled=tally.recalled,
+            recalled=self.cache.recalled,
             ttl=self.cache.capacity.seconds(),
             flying=self.cache.flying,
             live_feed=self.changes.live(),

@@ -10,13 +10,11 @@ import logging
 import threading
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from entitlements.cache.answers import Answers
 from entitlements.cache.backoff import FIRST, Backoff
-from entitlements.cache.capacity import Capacity
 from entitlements.cache.flight import Failure, Flight, Outcome
-from entitlements.cache.shelf import Shelf
 from entitlements.cache.snapshot import Snapshot
 from entitlements.clocks import Deadline
 from entitlements.errors import InvalidSettings, StripeError
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from entitlements.cache.fences import Fences
     from entitlements.cache.seams import Rate, Seams
     from entitlements.freshness import Freshness
-    from entitlements.requirement import Requirement
     from entitlements.settings import Limits
     from entitlements.sources.contract import Holding, Source
 
@@ -50,10 +47,9 @@ class Tally:
     joined: int = 0
     held_back: int = 0  # not fetched: a failure is remembered, or the rate budget is spent
     superseded: int = 0  # fetched, and thrown away because a fence had been raised meanwhile
-    recalled: int = 0  # not fetched: another process of this host, or an earlier one, had
 
 
-class Cache:
+class Cache(Answers):
     """Know one scope's customers: look, begin a fetch, complete it, fail it, expire it."""
 
     def __init__(  # noqa: PLR0913 - the seams of the state machine
@@ -67,21 +63,16 @@ class Cache:
         rate: Rate,
         seams: Seams,
         exchange: Exchange | None = None,
-        tell: Callable[[Fetch], object] = id,
+        tell: Callable[[Fetch], object] | None = None,
     ) -> None:
+        super().__init__(
+            scope=scope, fences=fences, freshness=freshness, limits=limits, rate=rate, seams=seams, exchange=exchange
+        )
         self._source = source
-        self._scope = scope
-        self._fences = fences
-        self._freshness = freshness
         self._limits = limits
         self._rate = rate
-        self._seams = seams
-        self._exchange = exchange
         self._tell = tell
-        self.now: Final = seams.now
         self.tally: Final = Tally()
-        self.shelf: Final = Shelf(limits.customers)
-        self.capacity: Final = Capacity(freshness, rate.sustained, count=self._active, clock=self.clock)
         self.reset()
         reset_in_child(self)
 
@@ -92,45 +83,6 @@ class Cache:
         self._backoff = Backoff(self.now, self._seams.draw)
 
     # --- reading -----------------------------------------------------------------------------------------------------
-
-    def clock(self) -> float:
-        """Read the clock that judges ages."""
-        return self._seams.clock() if self._seams.clock else monotonic()
-
-    def slot(self, customer: str) -> int:
-        """Find the customer's fence."""
-        return self._fences.slot(self._scope, customer)
-
-    def look(self, customer: str) -> Snapshot | None:
-        """Find the customer's snapshot, if its fence stands: this process's, or a newer one of this host's."""
-        snapshot = self.shelf.get(customer)
-        if snapshot is not None and not self.stands(snapshot):
-            snapshot = None
-        now = self.clock()
-        if snapshot is None or not snapshot.began <= now < snapshot.deadline:
-            snapshot = self._stretched(customer, self._recalled(customer, snapshot, now), now)
-        if snapshot is not None:
-            snapshot.visited = True
-        return snapshot
-
-    def stands(self, snapshot: Snapshot) -> bool:
-        """Say whether nothing became known since the fetch behind this began."""
-        return self._fences.tokens[snapshot.slot] == snapshot.token != 0
-
-    def admits(self, customer: object, need: Requirement) -> bool:
-        """Say whether a snapshot within its time to live admits; false says nothing yet."""
-        if not isinstance(customer, str):
-            return False
-        snapshot = self.look(customer)
-        return (
-            snapshot is not None
-            and snapshot.began <= self.clock() < snapshot.deadline
-            and need.met_by(snapshot.features)
-        )
-
-    def age(self, snapshot: Snapshot) -> float:
-        """Count the seconds since the fetch behind a snapshot began."""
-        return self.clock() - snapshot.began
 
     def affordable(self, customer: str) -> bool:
         """Say whether a fetch that isn't urgent may be made now."""
@@ -145,46 +97,6 @@ class Cache:
     def flying(self) -> int:
         """Count the fetches under way."""
         return len(self._flights)
-
-    @property
-    def customers(self) -> int:
-        """Count the customers remembered."""
-        return len(self.shelf.customers.entries)
-
-    def _recalled(self, customer: str, here: Snapshot | None, now: float) -> Snapshot | None:
-        """Find what another process of this host fetched, if it is newer than what is here."""
-        if self._exchange is None:
-            return here
-        slot = self.slot(customer)
-        token = self._fences.tokens[slot]
-        there = self._exchange.recall(customer, slot=slot, token=token, now=now, share=self.shelf.shared)
-        if there is None or (here is not None and there.began <= here.began):
-            return here
-        self.tally.recalled += 1
-        self.shelf.put(customer, there, known=True)
-        return there
-
-    def _stretched(self, customer: str, snapshot: Snapshot | None, now: float) -> Snapshot | None:
-        """Give a snapshot the longer life that everybody's has by now, if the budget can't pay for a shorter one."""
-        if snapshot is None or now < snapshot.deadline or self._freshness.brief(snapshot.ttl):
-            return snapshot
-        deadline = snapshot.began + self._lifetime()
-        if deadline <= snapshot.deadline:
-            return snapshot
-        longer = snapshot.until(deadline)
-        self.shelf.put(customer, longer, known=True)
-        return longer
-
-    def _lifetime(self, *, settling: bool = False, known: bool = True) -> float:
-        return self._freshness.lifetime(
-            settling=settling, known=known, random=self._seams.draw(), affordable=self.capacity.seconds()
-        )
-
-    def _active(self, seconds: float) -> int:
-        """Count the customers whose snapshot is younger than some seconds, on this host if it has a store."""
-        now = self.clock()
-        here = sum(now - snapshot.began < seconds for snapshot in list(self.shelf.customers.entries.values()))
-        return max(here, self._exchange.store.count(seconds)) if self._exchange else here
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
@@ -361,6 +273,8 @@ class Cache:
 
     def _report(self, flight: Flight) -> None:
         """Tell an observer what a fetch came to, on the thread that made it."""
+        if self._tell is None:
+            return
         outcome = flight.outcome or Outcome()
         came_to = FetchOutcome.COMPLETE if outcome.stood else FetchOutcome.SUPERSEDED
         self._tell(

@@ -87,8 +87,8 @@ BANK = [
     Bug(
         "the table is each process's own (rule 8)",
         "entitlements.cache.fences",
-        "mmap.mmap(-1, (_HEADER + STRIPES) * 8)",
-        "mmap.mmap(-1, (_HEADER + STRIPES) * 8, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)",
+        "mmap.mmap(-1, SIZE) if memory",
+        "mmap.mmap(-1, SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) if memory",
         "tests/test_forks.py",
     ),
     Bug(
@@ -114,7 +114,7 @@ BANK = [
     ),
     Bug(
         "no fence is compared when a snapshot is looked up",
-        "entitlements.cache.engine",
+        "entitlements.cache.answers",
         "return self._fences.tokens[snapshot.slot] == snapshot.token != 0",
         "return True",
         "tests/test_races.py",
@@ -374,7 +374,7 @@ BANK = [
     ),
     Bug(
         "what a change has overtaken stands in while the source fails (R22)",
-        "entitlements.cache.engine",
+        "entitlements.cache.answers",
         "        if snapshot is not None and not self.stands(snapshot):\n            snapshot = None\n        now",
         "        now",
         "tests/testing/test_cache_contract.py",
