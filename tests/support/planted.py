@@ -454,6 +454,20 @@ BANK = [
         "            if not snapshot.visited:",
         "tests/cache/test_memory.py",
     ),
+    Bug(
+        "an outage is never over",
+        "entitlements.cache.backoff",
+        "if block is not None and now < block.until:",
+        "if block is not None:",
+        "tests/test_outages.py",
+    ),
+    Bug(
+        "a strict feature lives on through an outage",
+        "entitlements.freshness",
+        "            return Windows(lifetime, lifetime)",
+        "            pass",
+        "tests/test_outcomes.py",
+    ),
 ]
 
 
