@@ -724,6 +724,20 @@ BANK = [
         "                pass\n",
         "tests/cache/test_host_faults.py::test_r52_a_broken_file_is_set_aside_and_begun_anew",
     ),
+    Bug(
+        "an outage is never over",
+        "entitlements.cache.backoff",
+        "if block is not None and now < block.until:",
+        "if block is not None:",
+        "tests/test_outages.py",
+    ),
+    Bug(
+        "a strict feature lives on through an outage",
+        "entitlements.freshness",
+        "            return Windows(lifetime, lifetime)",
+        "            pass",
+        "tests/test_outcomes.py",
+    ),
 ]
 
 
