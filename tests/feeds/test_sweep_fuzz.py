@@ -66,7 +66,7 @@ class Host:
         listed = one.list.page
 
         def page(**asked: object) -> object:
-            answer = listed(**asked)  # type: ignore[arg-type]
+            answer = listed(**asked)
             if asked["starting_after"] is None and one.list.page is page:
                 del one.list.page
                 self.notes._clock.tick(46)
@@ -74,7 +74,7 @@ class Host:
                 self.run(other)
             return answer
 
-        one.list.page = page  # type: ignore[method-assign,assignment]
+        one.list.page = page
         try:
             self.run(one)
         finally:

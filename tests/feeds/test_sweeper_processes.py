@@ -131,7 +131,7 @@ def test_r39_a_lock_that_was_held_in_the_parent_is_open_in_the_child():
         sweeper.start(); wait_for(lambda: made)
 
         def work():
-            threading.Timer(5, os._exit, [1]).start()
+            threading.Timer(20, os._exit, [1]).start()
             wait_for(lambda: made.count(os.getpid()) == 1)
             sweeper.start(); sweeper.wake()
             wait_for(lambda: made.count(os.getpid()) == 2)
