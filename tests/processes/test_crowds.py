@@ -9,7 +9,7 @@ from process_crowd import run
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform doesn't fork"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
 ]
 ON_A_PATH = [("run", True), ("fork", True), ("mp-fork", True), ("mp-spawn", True)]
 WAYS = [("fork", False), ("mp-fork", False), *ON_A_PATH]

@@ -199,6 +199,7 @@ def work(world: World, number: int, ents: Entitlements, source: TruthReader) -> 
         found = [sum(counted) for counted in zip(*(asker.counted for asker in askers), strict=True)]
         for index, word in enumerate((*found, changes, source.begun)):
             tallies[index] = before[index] + word
+    world.end()  # whoever started us may be gone: then it is for us to say so
     beside.join()
     tallies[TALLIES.index("recalled")] += ents.stats().recalled
 
