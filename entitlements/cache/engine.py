@@ -195,13 +195,25 @@ class Cache(Answers):
         flight.land(Outcome(failure=Failure(detail, retry_after)))
 
     def _launch(self, flight: Flight, turn: float) -> None:
+        """Let a flight take off at its turn. No thread of the pool waits for that, or strangers would take them all."""
         try:
-            alarm = self._seams.alarm(flight.deadline.at, partial(self._expire, flight))
-            flight.on_landing(alarm.cancel)
-            room = self._seams.spawn(partial(self._fly, flight, turn))
-        except (
-            RuntimeError
-        ) as error:  # no thread can be started: the interpreter is shutting down, or the system is full
+            self._at(flight.deadline.at, flight, self._expire)
+            if turn > 0:
+                self._at(self.now() + turn, flight, self._take_off)
+            else:
+                self._take_off(flight)
+        except RuntimeError as error:  # no watchdog can be started: the interpreter ends, or the system is full
+            self._ground(flight, str(error))
+
+    def _at(self, moment: float, flight: Flight, call: Callable[[Flight], object]) -> None:
+        """Have something done with a flight at a moment, unless it has landed by then."""
+        alarm = self._seams.alarm(moment, partial(call, flight))
+        flight.on_landing(alarm.cancel)
+
+    def _take_off(self, flight: Flight) -> None:
+        try:
+            room = self._seams.spawn(partial(self._fly, flight))
+        except RuntimeError as error:  # no thread can be started: see `_launch`
             self._ground(flight, str(error))
             return
         if not room:
@@ -213,12 +225,11 @@ class Cache(Answers):
             self._leave(flight)
         self._hold_back(flight, detail, FIRST)
 
-    def _fly(self, flight: Flight, turn: float) -> None:
+    def _fly(self, flight: Flight) -> None:
+        if flight.outcome is not None:
+            return  # given up while it waited for a thread
+        flight.asked = True
         try:
-            if turn > 0:
-                self._seams.sleep(turn)
-            if flight.outcome is not None:
-                return  # given up while it waited for its turn
             holding = self._source.fetch(flight.customer, flight.deadline)
             self._complete(flight, holding)
         except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting
@@ -269,6 +280,9 @@ class Cache(Answers):
 
     def _expire(self, flight: Flight) -> None:
         """Give a flight up at its deadline, wherever its thread may hang."""
+        if not flight.asked:
+            self._ground(flight, "too many customers are being fetched at once")
+            return
         self._fail(flight, f"no complete answer within {self._limits.deadline:g} s")
 
     def _report(self, flight: Flight) -> None:

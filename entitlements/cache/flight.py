@@ -65,12 +65,14 @@ class Flight:
         boot: its beginning on the clock of this boot, for other processes.
         wall: its beginning by the wall's clock, for the same.
         deadline: when it is given up.
+        asked: whether the source was asked; before that, nothing that happens is its failure.
         settling: whether a change became known so shortly before that Stripe's list may lag behind it.
     """
 
     __slots__ = (
         "_calls",
         "_lock",
+        "asked",
         "began",
         "boot",
         "customer",
@@ -105,6 +107,7 @@ class Flight:
         self.wall: Final = wall
         self.deadline: Final = deadline
         self.settling: Final = settling
+        self.asked = False
         self.outcome: Outcome | None = None
         self._calls: list[Callable[[], object]] = []
         self._lock = threading.Lock()

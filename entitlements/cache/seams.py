@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,7 +39,6 @@ class Seams:
 
     Attributes:
         spawn: run a job elsewhere; false when there is no room for it.
-        sleep: wait for a turn in the rate budget; called where jobs run.
         clock: the clock that judges ages; `None` for `time.monotonic`, as a test may have replaced it.
         now: real seconds.
         boot: seconds that every process of this boot counts alike, to judge what another process fetched.
@@ -51,7 +49,6 @@ class Seams:
     """
 
     spawn: Callable[[Callable[[], object]], bool]
-    sleep: Callable[[float], object] = time.sleep
     clock: Callable[[], float] | None = None
     now: Callable[[], float] = real_now
     boot: Callable[[], float] = boot_now

@@ -52,7 +52,7 @@ class World:
 
     def __init__(self, *, limits: Limits | None = None, rate: Unlimited | None = None, **freshness: float) -> None:
         self.clock, self.real, self.wall = Clock(), Clock(50.0), Clock(1_795_000_000.0)
-        self.jobs, self.alarms, self.naps = Jobs(), Alarms(), list[float]()
+        self.jobs, self.alarms = Jobs(), Alarms()
         self.truth = Truth({"cus_1": {"exports"}})
         self.fences = Fences(wall=self.wall)
         self.cache = Cache(
@@ -64,7 +64,6 @@ class World:
             rate=rate or Unlimited(),
             seams=Seams(
                 spawn=self.jobs,
-                sleep=self.naps.append,
                 clock=self.clock,
                 now=self.real,
                 draw=lambda: 0.0,
@@ -325,24 +324,29 @@ def test_a_spent_budget_is_answered_at_once():
     assert (world.truth.calls, world.cache.tally.held_back) == ([], 1)
 
 
-def test_a_turn_that_comes_later_is_waited_for_by_the_fetch():
-    """The job sleeps until its turn; the question waits no longer than its deadline."""
+def test_a_turn_that_comes_later_is_waited_for_on_no_thread():
+    """R77: strangers who wait for their turns hold up nobody else's fetch."""
     world = World(rate=Unlimited(0.25))
-    assert world.fetched().snapshot is not None
-    assert world.naps == [0.25]
+    flight = world.begin()
+    (expiry, _), (turn, take_off) = world.alarms.set
+    assert (expiry, turn, len(world.jobs.waiting)) == (52.0, 50.25, 0)
+    take_off()
+    world.jobs.run()
+    assert flight.outcome.snapshot is not None
 
 
-def test_a_fetch_given_up_while_it_waited_for_its_turn_is_not_made(world):
-    """A question nobody waits for any more costs Stripe nothing."""
-    world.begin()
+def test_a_fetch_given_up_while_it_waited_for_a_thread_is_not_made(world):
+    """A question nobody waits for any more costs Stripe nothing, and is no failure of its."""
+    flight = world.begin()
     world.alarms.ring()
     world.jobs.run()
-    assert world.truth.calls == []
+    assert (world.truth.calls, world.cache.tally.failures, world.cache.tally.held_back) == ([], 0, 1)
+    assert flight.outcome.failure.detail == "too many customers are being fetched at once"
 
 
 def test_a_full_pool_is_a_failure_not_a_wait(world):
     """R102: beyond the bound, the answer is "cannot tell", at once."""
-    world.cache._seams = Seams(spawn=lambda job: False, sleep=world.naps.append, alarm=world.alarms)
+    world.cache._seams = Seams(spawn=lambda job: False, alarm=world.alarms)
     assert world.begin().outcome.failure.detail == "too many customers are being fetched at once"
 
 
@@ -352,7 +356,7 @@ def test_no_thread_can_be_started(world):
     def refuse(job):
         raise RuntimeError("can't start new thread at interpreter shutdown")
 
-    world.cache._seams = Seams(spawn=refuse, sleep=world.naps.append, alarm=world.alarms)
+    world.cache._seams = Seams(spawn=refuse, alarm=world.alarms)
     assert world.begin().outcome.failure.detail == "can't start new thread at interpreter shutdown"
 
 
@@ -387,7 +391,7 @@ def test_a_refused_request_holds_back_its_customer_only(world):
 def test_a_full_house_is_no_failure_of_the_source(world):
     """A fetch that found no thread is held back, and opens no window for anybody."""
     good = world.cache._seams
-    world.cache._seams = Seams(spawn=lambda job: False, sleep=world.naps.append, alarm=world.alarms)
+    world.cache._seams = Seams(spawn=lambda job: False, alarm=world.alarms)
     for number in range(10):
         world.begin(f"cus_{number}")
     world.cache._seams = good
