@@ -161,7 +161,8 @@ class Sweep:
         """Say from when to read where nobody has read before: whatever is served was fetched since."""
         back = self._freshness.max_stale
         if self._fetched_since is not None:
-            back = min(back, self._now() - self._fetched_since)
+            lived = self._now() - self._fetched_since
+            back = min(back, lived) if lived >= 0 else back  # a clock that was set back tells nothing
         return max(0, int(now - back) - OVERLAP)
 
     def _known(self, before: Position | None) -> set[str]:

@@ -291,6 +291,15 @@ def test_a_process_that_shares_nothing_asks_back_no_further_than_its_beginning()
     assert world.list.asked[0]["created_from"] == NOW - OVERLAP - 1  # the journal's clock ticked while it read the note
 
 
+def test_a_process_whose_clock_was_set_back_asks_back_for_all_that_may_be_served():
+    """How long it has lived can't be told, so it is taken for as old as anything it may serve."""
+    world = World(fetched_since=5_000.0)
+    world.now.tick(-3_600)
+    world.list.add(1, NOW - DAY + 100)
+    world.round()
+    assert world.raised() == by_name(1, settled=True)
+
+
 def test_staleness_beyond_what_stripe_keeps_begins_with_everybody():
     """Where thirty days may be served, no list of events says what to let go."""
     world = World(freshness=Freshness(max_stale=30 * DAY))
