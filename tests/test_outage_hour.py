@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from itertools import pairwise
 
 import pytest
 from drill import DOWN, LAST, UP, Drill, drilled, town
-
-from entitlements import Entitlements
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -38,9 +35,6 @@ def test_an_hour_without_stripe_and_half_a_minute_to_recover():
         assert drill.recover() <= 30
 
 
-@pytest.mark.skipif(
-    "shared_path" not in inspect.signature(Entitlements).parameters, reason="there is no shared_path= yet"
-)
 def test_restarts_in_the_middle_of_the_hour_change_nothing(tmp_path):
     """A process that dies, and the next one begun in its place, go by the same snapshots, ages and fences."""
     moments = (DOWN, DOWN + 7, DOWN + 1_800, UP - 1, LAST)

@@ -144,7 +144,7 @@ class Drill:
                 feature_classes=CLASSES,
                 limits=Limits(requests_per_second=1e6),
                 clock=self.clock,
-                **({"shared_path": shared_path} if shared_path else {}),
+                shared_path=shared_path,
             )
 
     def _wall(self) -> float:
