@@ -43,7 +43,7 @@ TTL: Final = 300.0
 JITTERED: Final = 270.0  # the shortest that a time to live may be
 NEGATIVE: Final = 15.0  # for customers Stripe doesn't know
 STEP: Final = 5.0  # seconds between two looks around
-ROUND: Final = 600.0  # seconds between two rounds in which everybody is asked everything
+ROUND: Final = 900.0  # seconds between two rounds in which everybody is asked everything
 SCOPE: Final = "self/test"
 EPOCH: Final = 1_795_000_000.0
 
