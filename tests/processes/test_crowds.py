@@ -36,8 +36,8 @@ def test_2_000_changes_among_8_processes_and_no_decision_rests_on_the_time_befor
 @pytest.mark.parametrize(("how", "shared"), [("run", True), ("fork", False)], ids=["run-true", "fork-false"])
 def test_processes_killed_at_random_leave_nothing_stale_behind(tmp_path, how, shared):
     """R40: killed in mid-change a process acknowledges nothing; another makes the change known, and newcomers know."""
-    report = run(directory=str(tmp_path), how=how, shared=shared, changes=2_000, kills=6)
-    assert_nothing_stale(report, 2_000, kills=6)
+    report = run(directory=str(tmp_path), how=how, shared=shared, changes=2_000, kills=4)
+    assert_nothing_stale(report, 2_000, kills=4)
     assert report.redone > 0
 
 
