@@ -280,7 +280,7 @@ BANK = [
     Bug(
         "a fork doesn't wait for what is being loaded",
         "entitlements.forks",
-        "os.register_at_fork(before=first_load.acquire, after_in_parent=first_load.release, after_in_child=_after_in_child)",
+        "os.register_at_fork(before=_before, after_in_parent=_release_all, after_in_child=_after_in_child)",
         "os.register_at_fork(after_in_child=_reset_all)",
         "tests/test_forks.py",
     ),
