@@ -1,7 +1,8 @@
 """Forks: whatever a child process must not use of its parent's, it rebuilds on its own.
 
 Sockets, threads and locks belong to the process that made them. Objects that hold any register here, and the child
-resets them before anything else runs in it: there is nothing for the user to call.
+resets them before anything else runs in it: there is nothing for the user to call. What can't be rebuilt, because it
+lies inside a library, a fork waits for.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 from typing import Final, Protocol
 from weakref import WeakSet
 
-__all__ = ["first_load", "reset_in_child"]
+__all__ = ["Lock", "first_load", "reset_in_child", "wait_before_fork"]
 
 
 class Resettable(Protocol):
@@ -20,16 +21,50 @@ class Resettable(Protocol):
     def reset(self) -> None: ...
 
 
+class Lock(Protocol):
+    """A lock that the thread which forks may take although it has it already."""
+
+    def acquire(self) -> bool: ...
+    def release(self) -> None: ...
+
+
 first_load: Final = threading.RLock()
 """Held while something is loaded or made for the first time. A fork waits for it: a child forked in the midst of an
 import would find the module locked by a thread that it doesn't have."""
 
 _registered: Final[WeakSet[Resettable]] = WeakSet()
+_waited_for: Final[WeakSet[Lock]] = WeakSet()
+_held: Final[list[Lock]] = []  # by the thread that forks just now; touched by whoever has `first_load`
 
 
 def reset_in_child(resettable: Resettable) -> None:
     """Have `resettable.reset()` called in every child forked from here on, for as long as it lives."""
     _registered.add(resettable)
+
+
+def wait_before_fork(lock: Lock) -> None:
+    """Have every fork wait until `lock` is free, for as long as it lives.
+
+    A fork takes `first_load` first and then these, so whoever has one of these may ask neither for `first_load` nor for
+    another of them: each would wait for the other for ever.
+    """
+    with first_load:
+        _waited_for.add(lock)
+
+
+def _before() -> None:
+    first_load.acquire()
+    _held.append(first_load)
+    for lock in list(_waited_for):
+        lock.acquire()
+        _held.append(lock)
+
+
+def _release_all() -> None:
+    held = _held.copy()
+    _held.clear()  # before `first_load` is free: the next fork notes its own locks here
+    for lock in reversed(held):
+        lock.release()
 
 
 def _reset_all() -> None:
@@ -38,9 +73,9 @@ def _reset_all() -> None:
 
 
 def _after_in_child() -> None:
-    first_load.release()
+    _release_all()
     _reset_all()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=first_load.acquire, after_in_parent=first_load.release, after_in_child=_after_in_child)
+    os.register_at_fork(before=_before, after_in_parent=_release_all, after_in_child=_after_in_child)

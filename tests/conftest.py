@@ -13,10 +13,12 @@ if bug := os.environ.get("PLANTED_BUG"):
 
 @pytest.fixture(autouse=True)
 def _as_in_a_new_process():
-    """Begin with a new fence table and nothing logged yet: what one test makes known must not settle in the next."""
+    """Begin with new fence tables and nothing logged yet: what one test makes known must not settle in the next."""
     from entitlements import catalog, judge  # not before a bug may be planted
-    from entitlements.cache import engine, fences
+    from entitlements.cache import engine, fences, host, host_file
 
     fences._shared = None
-    for module in (catalog, judge, engine):
+    fences._at.clear()
+    for module in (catalog, judge, engine, host, host_file):
         module._seldom._last.clear()
+        module._seldom._left_out.clear()

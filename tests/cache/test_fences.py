@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
+import mmap
 import os
 import subprocess
 import sys
+import time
 from itertools import pairwise
 
 import pytest
 
-from entitlements.cache.fences import STRIPES, Fences, raised_at
+from entitlements.cache.fences import (
+    SIZE,
+    STRIPES,
+    Fences,
+    fences_at,
+    raise_everywhere,
+    raised_at,
+    shared_fences,
+    tables,
+)
 
 NOW = 1_795_000_000.9
 
@@ -118,3 +129,167 @@ def test_a_feed_heard_in_the_future_is_no_feed():
     table.feed_heard(table.feed("s"))
     now[0] -= 100
     assert table.feed_silence(table.feed("s")) == math.inf
+
+
+def test_a_settled_change_raises_the_fence_and_starts_no_settle_window():
+    """Rule 3: what is older than Stripe's lag voids what was fetched, and what is fetched next is trusted."""
+    table = fences()
+    slot = table.slot("s", "cus_1")
+    before = table.raise_(slot)
+    token = table.raise_(slot, settled=True)
+    assert (token != before, token != 0, raised_at(token)) == (True, True, 0)
+    assert not table.settling(token, within=1e12)
+
+
+def test_raising_all_voids_whatever_was_fetched_before():
+    """Rule 4: after it no stripe has the token it had, whoever noted it and whenever."""
+    table = fences()
+    slots = [*range(512, 512 + STRIPES, 1_000), 511 + STRIPES]
+    before = {slot: table.raise_(slot) for slot in slots}
+    table.raise_all()
+    assert all(table.tokens[slot] != token for slot, token in before.items())
+    after = {slot: table.token(slot) for slot in slots}
+    assert all(after[slot] not in {0, token} for slot, token in before.items())
+
+
+def test_raising_all_is_no_known_change_of_anybody():
+    """Rule 3: it starts no settle window, or every customer would be fetched again and again for some seconds."""
+    table = fences()
+    slot = table.slot("s", "cus_1")
+    table.raise_(slot)
+    table.raise_all()
+    assert raised_at(table.token(slot)) == 0
+
+
+def test_raising_all_leaves_what_is_known_of_the_scopes():
+    """Feeds, sweeps and budgets are no fences: they stand in the same table, and stay."""
+    table = fences()
+    table.feed_heard(table.feed("s"))
+    table.swept(table.sweep("s"), began=NOW, good_for=60)
+    table.budget_cell("s")[0] = 7.5
+    table.raise_all()
+    assert (table.feed_silence(table.feed("s")), table.sweep_is_live(table.sweep("s"))) == (pytest.approx(0.9), True)
+    assert table.budget_cell("s")[0] == 7.5
+
+
+def test_raising_all_takes_a_moment():
+    """It may be done while questions are asked: some tenths of a millisecond, ten at the very most."""
+    table = fences()
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        table.raise_all()
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.010
+
+
+def test_a_table_over_given_memory_is_the_table_in_it():
+    """Two tables over one memory are one: that is what a file, or another process, makes of it."""
+    memory = mmap.mmap(-1, SIZE)
+    one, other = Fences(memory), Fences(memory)
+    slot = one.slot("s", "cus_1")
+    assert (one.raise_(slot), one.token(slot)) == (other.tokens[slot], other.token(slot))
+
+
+def test_every_word_has_its_place():
+    """Releases share a table: which word means what must not change without a new layout version."""
+    memory = mmap.mmap(-1, SIZE)
+    words, table = memoryview(memory).cast("Q"), Fences(memory, wall=lambda: NOW)
+    table.feed_heard(table.feed("self/live"))
+    table.swept(table.sweep("self/live"), began=NOW, good_for=60)
+    table.budget_cell("self/live")[0] = 1.0
+    table.raise_(table.slot("self/live", "cus_123"))
+    used = {at: word for at, word in enumerate(words) if word and at < 512}
+    assert used == {
+        107: 1_795_000_000,
+        363: 17_950_000_009 << 29 | 600 << 10 | 293,
+        427: 0x3FF0_0000_0000_0000,
+    }
+    assert [at for at, word in enumerate(words) if word and at >= 512] == [8_834]
+    assert (SIZE, STRIPES) == (2_101_248, 262_144)
+
+
+def test_a_sweep_is_live_for_as_long_as_its_round_is_good_from_its_beginning():
+    """A round shows that changes are followed: those before it began, and for so many seconds no others are missed."""
+    now = [NOW]
+    table = Fences(wall=lambda: now[0])
+    sweep = table.sweep("self/live")
+    assert not table.sweep_is_live(sweep)
+    table.swept(sweep, began=NOW - 20, good_for=60)
+    live = []
+    for now[0] in (NOW, NOW + 39.5, NOW + 40.5):
+        live.append(table.sweep_is_live(sweep))
+    assert live == [True, True, False]
+
+
+def test_a_round_from_the_future_is_no_evidence():
+    """A stamp from a clock that was ahead shows nothing; a second of difference is none."""
+    now = [NOW]
+    table = Fences(wall=lambda: now[0])
+    sweep = table.sweep("self/live")
+    table.swept(sweep, began=NOW, good_for=60)
+    live = []
+    for now[0] in (NOW - 0.8, NOW - 1.5, NOW - 1e6):
+        live.append(table.sweep_is_live(sweep))
+    assert live == [True, False, False]
+
+
+@pytest.mark.parametrize("good_for", [1e5, 1e12])
+def test_a_round_is_good_for_half_a_day_at_most(good_for):
+    """What doesn't fit into a word is less evidence, never more."""
+    now = [NOW]
+    table = Fences(wall=lambda: now[0])
+    table.swept(table.sweep("s"), began=NOW, good_for=good_for)
+    live = []
+    for now[0] in (NOW + 14 * 3_600, NOW + 15 * 3_600):
+        live.append(table.sweep_is_live(table.sweep("s")))
+    assert live == [True, False]
+
+
+def test_a_sweep_says_nothing_about_another_scope():
+    """Two scopes that share a word hide each other's rounds, and never speak for each other."""
+    table = fences()
+    mine = table.sweep("self/live")
+    other = next(sweep for n in range(10_000) if (sweep := table.sweep(f"acct_{n}/live")) % 128 == mine % 128)
+    table.swept(mine, began=NOW, good_for=60)
+    assert (table.sweep_is_live(mine), table.sweep_is_live(other)) == (True, False)
+    table.swept(other, began=NOW, good_for=60)
+    assert (table.sweep_is_live(mine), table.sweep_is_live(other)) == (False, True)
+
+
+def test_a_budget_cell_is_one_number_for_everybody():
+    """Every process with a scope finds its budget in the same word, 0 at first."""
+    memory = mmap.mmap(-1, SIZE)
+    one, other = (Fences(memory).budget_cell("self/live") for _ in range(2))
+    assert (len(one), other[0]) == (1, 0.0)
+    one[0] = 12.25
+    assert other[0] == 12.25
+
+
+def test_r38_a_change_reaches_every_table_of_the_process(tmp_path):
+    """Two instances of one process on two tables both hear of what either was told."""
+    first, second, third = shared_fences(), fences_at(tmp_path / "a"), fences_at(tmp_path / "b")
+    slot = first.slot("s", "cus_1")
+    before = [table.token(slot) for table in (first, second, third)]
+    raise_everywhere(slot)
+    heard = [table.tokens[slot] for table in (first, second, third)]
+    assert all(one != other for one, other in zip(before, heard, strict=True))
+    assert all(table.settling(token, within=10) for table, token in zip((first, second, third), heard, strict=True))
+    raise_everywhere(slot, settled=True)
+    assert [raised_at(table.tokens[slot]) for table in (first, second, third)] == [0, 0, 0]
+    assert tables() == [first, second, third]
+
+
+def test_a_process_without_tables_has_none_to_raise():
+    """A change that nobody rests on reaches nobody, and makes no table."""
+    raise_everywhere(Fences.slot("s", "cus_1"))
+    assert tables() == []
+
+
+def test_memory_without_a_name_stays_where_it_is():
+    """A table that nobody can replace never moves, and may be asked like any other."""
+    table = fences()
+    view, told = table.tokens, []
+    table.on_move(lambda: told.append("moved"))
+    table.reattach()
+    assert (table.replaced(), table.tokens is view, told) == (False, True, [])
