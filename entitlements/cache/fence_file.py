@@ -54,7 +54,9 @@ class FenceFile:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             fd = os.open(_NAME, flags, 0o600, dir_fd=folder)
         except OSError as error:
-            raise self._refused(f"can't be opened ({error.strerror}), so it is no file of ours: remove it") from error
+            linked = error.errno == errno.ELOOP
+            rule = "is a symbolic link: remove it" if linked else f"can't be opened ({error.strerror}): mend that"
+            raise self._refused(rule) from error
         finally:
             os.close(folder)
         try:
@@ -121,11 +123,11 @@ class FenceFile:
         return True
 
     def _check_blank(self, words: memoryview[int]) -> None:
-        magic, layout = divmod(words[_MARK_AT], 2**48)[::-1]
-        if magic == _MARK % 2**48:
+        mark = words[_MARK_AT]
+        if mark % 2**48 == _MARK % 2**48:
             raise self._refused(
-                f"is laid out by version {layout}, and this release reads version {_LAYOUT}: run the two releases on "
-                "two directories, and remove it when the other has gone"
+                f"is laid out by version {mark >> 48}, and this release reads version {_LAYOUT}: run the two releases "
+                "on two directories, and remove it when the other has gone"
             )
         if words.tobytes() != bytes(SIZE):
             raise self._refused("is no fence table of this library: remove it if nobody needs it")

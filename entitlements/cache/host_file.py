@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from entitlements.cache.private_files import check_file, lock, open_directory, unlock
 from entitlements.errors import InvalidSettings
-from entitlements.forks import reset_in_child, wait_before_fork
+from entitlements.forks import first_load, reset_in_child, wait_before_fork
 from entitlements.seldom import Seldom
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ T = TypeVar("T")
 _NAME: Final = "snapshots.db"
 _ASIDE: Final = f"{_NAME}.broken"
 _PATIENCE: Final = 0.1  # seconds to wait for another process
+_SETTING_UP: Final = 10.0  # and so many before anything is asked
 _REST: Final = 1.0  # seconds after a fault in which nothing is tried: a file that hangs must not hold up every question
 _BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _TRIES: Final = 3
@@ -177,15 +178,19 @@ class HostFile:
 
     def _check(self) -> None:
         """Refuse at once what can't be right; what may be a passing fault shows when the store is used."""
-        folder = open_directory(self._directory)
-        try:
-            self._made(folder)
-        except OSError as error:
-            raise InvalidSettings(
-                f"{self.path} can't be made ({error.strerror}): mend that, or give shared_path another directory"
-            ) from error
-        finally:
-            os.close(folder)
+        with first_load:  # and a fork waits: a child must not keep the directory locked
+            folder = open_directory(self._directory)
+            try:
+                lock(folder, patience=_SETTING_UP)
+                self._made(folder)
+            except OSError as error:
+                reason = error.strerror or error
+                raise InvalidSettings(
+                    f"{self.path} can't be made ({reason}): mend that, or give shared_path another directory"
+                ) from error
+            finally:
+                unlock(folder)
+                os.close(folder)
 
     def _made(self, folder: int) -> os.stat_result:
         """Make sure that the file is there and is ours, without ever opening one that may be in use.
@@ -207,6 +212,7 @@ class HostFile:
             self._identity = (found.st_ino, found.st_dev)
             self._connection = self._connected()
         except BaseException:
+            unlock(self._folder)
             self._let_go()
             raise
         unlock(self._folder)
@@ -245,6 +251,7 @@ class HostFile:
                     os.unlink(f"{_NAME}-journal", dir_fd=folder)
                 os.replace(_NAME, _ASIDE, src_dir_fd=folder, dst_dir_fd=folder)
         finally:
+            unlock(folder)
             os.close(folder)
 
     def _let_go(self) -> None:
