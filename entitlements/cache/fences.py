@@ -181,6 +181,9 @@ class Fences:
             good_for: seconds from then on for which it shows that changes are followed; 14 hours at most.
         """
         at, room = _SWEEPS
+        noted = self._words[at + sweep % room]
+        if noted & _TAG == sweep >> 54 and began < (noted >> 29) / 10 <= self._wall() + 1:
+            return  # a process that was held up comes late with less than is known by now
         lasting = min(int(good_for * 10), _LONGEST)
         # The scope is in the word: two that share it hide each other's rounds, and never speak for each other.
         self._words[at + sweep % room] = (int(began * 10) & 2**35 - 1) << 29 | lasting << 10 | sweep >> 54

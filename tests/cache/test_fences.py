@@ -259,6 +259,26 @@ def test_a_sweep_is_live_for_as_long_as_its_round_is_good_from_its_beginning():
     assert live == [True, True, False]
 
 
+def test_a_round_that_is_told_late_takes_nothing_back():
+    """A process that was held up stamps an old moment after another one's newer; the newer stands."""
+    table = Fences(wall=lambda: NOW)
+    sweep = table.sweep("self/live")
+    table.swept(sweep, began=NOW - 5, good_for=10)
+    table.swept(sweep, began=NOW - 50, good_for=10)
+    assert table.sweep_is_live(sweep)
+
+
+def test_a_round_of_a_clock_that_was_ahead_is_written_over():
+    """A stamp from the future is no evidence, and stands in the way of none."""
+    now = [NOW]
+    table = Fences(wall=lambda: now[0])
+    sweep = table.sweep("self/live")
+    table.swept(sweep, began=NOW, good_for=10)
+    now[0] -= 1_000
+    table.swept(sweep, began=now[0], good_for=10)
+    assert table.sweep_is_live(sweep)
+
+
 def test_a_round_from_the_future_is_no_evidence():
     """A stamp from a clock that was ahead shows nothing; a second of difference is none."""
     now = [NOW]
