@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from entitlements.testing.cache_contract import CacheContract, SharedCacheContract
     from entitlements.testing.fault_proxy import FaultProxy
+    from entitlements.testing.source_contract import SourceContract, SourceWorld
 
-__all__ = ["CacheContract", "FaultProxy", "SharedCacheContract"]
+__all__ = ["CacheContract", "FaultProxy", "SharedCacheContract", "SourceContract", "SourceWorld"]
 
 _HOMES: Final = {
     "CacheContract": "cache_contract",
     "FaultProxy": "fault_proxy",
     "SharedCacheContract": "cache_contract",
+    "SourceContract": "source_contract",
+    "SourceWorld": "source_contract",
 }
 
 if "pytest" in sys.modules:  # so that a promise that is broken says what was found instead
-    sys.modules["pytest"].register_assert_rewrite(f"{__name__}.cache_contract")
+    sys.modules["pytest"].register_assert_rewrite(f"{__name__}.cache_contract", f"{__name__}.source_contract")
 
 
 def __getattr__(name: str) -> object:
