@@ -162,7 +162,8 @@ def test_the_test_kit_s_public_names_are_these():
     """What a test may import from `entitlements.testing` is there, is documented, and is all there is."""
     from entitlements import testing
 
-    assert sorted(testing.__all__) == ["FaultProxy"]
+    names = ["CacheContract", "FaultProxy", "SharedCacheContract", "SourceContract", "SourceWorld"]
+    assert sorted(testing.__all__) == names
     assert all(getattr(testing, name).__doc__ for name in testing.__all__)
     assert set(testing.__all__) <= set(dir(testing))
     with pytest.raises(AttributeError, match="no attribute 'FaultyProxy'"):

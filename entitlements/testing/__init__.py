@@ -1,25 +1,37 @@
-"""A kit for your own tests: a Stripe that fails on request is in `entitlements.emulator`, a network that does is here.
+"""A kit for your own tests: faults of the network, and the contracts of what the library is built on.
 
 Nothing is loaded before it is asked for: `import entitlements.testing` costs neither pytest nor requests.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from entitlements.testing.cache_contract import CacheContract, SharedCacheContract
     from entitlements.testing.fault_proxy import FaultProxy
+    from entitlements.testing.source_contract import SourceContract, SourceWorld
 
-__all__ = ["FaultProxy"]
+__all__ = ["CacheContract", "FaultProxy", "SharedCacheContract", "SourceContract", "SourceWorld"]
 
-_HOME: Final = {"FaultProxy": "fault_proxy"}
+_HOMES: Final = {
+    "CacheContract": "cache_contract",
+    "FaultProxy": "fault_proxy",
+    "SharedCacheContract": "cache_contract",
+    "SourceContract": "source_contract",
+    "SourceWorld": "source_contract",
+}
+
+if "pytest" in sys.modules:  # so that a promise that is broken says what was found instead
+    sys.modules["pytest"].register_assert_rewrite(f"{__name__}.cache_contract", f"{__name__}.source_contract")
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

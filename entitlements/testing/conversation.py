@@ -8,7 +8,7 @@ import errno
 import selectors
 import socket
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from entitlements.clocks import real_now
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from entitlements.testing.swap import Swap
     from entitlements.testing.watch import Watch
 
-__all__ = ["Address", "Conversation"]
+__all__ = ["Address", "Conversation", "Side"]
 
+Side = Literal["client", "server", "both"]
 Address = tuple[socket.AddressFamily, tuple[object, ...]]
 
 _CHUNK: Final = 1 << 16
@@ -31,7 +32,7 @@ _UNDER_WAY: Final = {0, errno.EINPROGRESS, errno.EWOULDBLOCK}
 class _Line(enum.Enum):
     WELL = enum.auto()
     DARK = enum.auto()  # whatever is said is lost
-    STALLED = enum.auto()  # nobody listens, and nothing is lost
+    STALLED = enum.auto()  # nothing is passed on, and nothing is lost
 
 
 class Conversation:
@@ -74,15 +75,17 @@ class Conversation:
     def stall(self) -> None:
         self._line = _Line.STALLED
 
-    def hang_up(self, *flows: Flow) -> None:
-        """Tell whoever listens that this is the end; what still comes is read and thrown away."""
+    def hang_up(self, side: Side) -> None:
+        """Tell whoever listens there that this is the end; what still comes for them is read and thrown away."""
         self._let_through()
-        for flow in flows:
-            flow.hang_up()
+        if side != "server":
+            self.down.hang_up()
+        if side != "client":
+            self.up.hang_up()
 
     def drop(self) -> None:
         """Hang up on both; a server that was not reached yet never is."""
-        self.hang_up(self.up, self.down)
+        self.hang_up("both")
         if not self._connected:
             self._let_the_server_go()
             self.down.ended = True
@@ -119,14 +122,9 @@ class Conversation:
 
     def _dial(self) -> None:
         while self._addresses:
-            family, address = self._addresses.pop(0)
-            server = socket.socket(family, socket.SOCK_STREAM)
-            server.setblocking(False)
-            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if server.connect_ex(address) in _UNDER_WAY:
-                self._server = server
+            self._server = _called(*self._addresses.pop(0))
+            if self._server is not None:
                 return
-            server.close()
         self._break()
 
     def _dialled(self, server: socket.socket) -> None:
@@ -173,7 +171,9 @@ class Conversation:
 
     def close(self) -> None:
         if not self.closed:
-            self.closed = self.up.deaf = self.down.deaf = True
+            self.closed = True
+            self.up.close()
+            self.down.close()
             self._watch.let_go(self._client)
             self._let_the_server_go()
 
@@ -189,20 +189,18 @@ class Conversation:
             return
         well = self._line is _Line.WELL
         self._watch.put(
-            self._client, self._on_client, read=self._hears(self.up, self.up), write=well and self.down.blocked
+            self._client,
+            self._on_client,
+            read=not (self.up.ended or self.up.full),
+            write=well and self.down.blocked,
         )
         if self._server is not None:
             self._watch.put(
                 self._server,
                 self._on_server,
-                read=self._connected and self._hears(self.down, self._answered),
+                read=self._connected and not (self.down.ended or self._answered.full),
                 write=not self._connected or (well and self.up.blocked),
             )
-
-    def _hears(self, speaker: Flow, into: Flow) -> bool:
-        if speaker.ended or self._line is _Line.STALLED:
-            return False
-        return self._line is _Line.DARK or into.deaf or not into.full
 
     @property
     def _answered(self) -> Flow:
@@ -247,3 +245,17 @@ class Conversation:
     def _take(self, said: bytes | None, flow: Flow) -> None:
         if said is not None and not (said and self._line is _Line.DARK):
             flow.put(said, real_now())
+
+
+def _called(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket | None:
+    """Begin to connect; `None` where that failed at once."""
+    try:
+        server = socket.socket(family, socket.SOCK_STREAM)
+    except OSError:  # there are no more descriptors, or no such family
+        return None
+    server.setblocking(False)
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if server.connect_ex(address) in _UNDER_WAY:
+        return server
+    server.close()
+    return None

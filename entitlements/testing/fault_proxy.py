@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random as _random
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from entitlements.errors import InvalidInput
 from entitlements.testing.relay import Fault, Relay
@@ -13,7 +13,7 @@ from entitlements.testing.target import Target, joined
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from entitlements.testing.conversation import Conversation
+    from entitlements.testing.conversation import Conversation, Side
 
 __all__ = ["FaultProxy"]
 
@@ -183,7 +183,7 @@ class FaultProxy:
         _check_count("after", after, least=0)
         self._befall("cut", lambda each: each.down.allow(after), times)
 
-    def half_close(self, side: Literal["client", "server", "both"] = "client", *, times: int | None = None) -> None:
+    def half_close(self, side: Side = "client", *, times: int | None = None) -> None:
         """Hang up on one side, and go on listening to it.
 
         The client reads the end of the stream at once, and what it says still reaches the server, whose answers are
@@ -200,11 +200,7 @@ class FaultProxy:
         """
         if side not in {"client", "server", "both"}:
             raise InvalidInput(f"side is {side!r}: give 'client', 'server' or 'both'")
-        self._befall(
-            _FATE,
-            lambda each: each.hang_up(*[each.down] * (side != "server"), *[each.up] * (side != "client")),
-            times,
-        )
+        self._befall(_FATE, lambda each: each.hang_up(side), times)
 
     def swap_replies(self, times: int = 1) -> None:
         """Give the next reply to the wrong client: two that are in flight on different connections are swapped.

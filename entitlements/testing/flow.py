@@ -39,7 +39,6 @@ class Flow:
         self._random = random
         self._pieces: deque[tuple[float, bytes]] = deque()
         self._size = 0
-        self._latest = 0.0
         self._next_byte = 0.0
         self.ended = self.deaf = self.held = self.blocked = False
         self._told = False
@@ -47,7 +46,7 @@ class Flow:
 
     def heal(self) -> None:
         """Pass everything on at once from now on, what is still under way first."""
-        self._delay = self._jitter = self._pace = self._latest = self._next_byte = 0.0
+        self._delay = self._jitter = self._pace = self._next_byte = 0.0
         self._left: int | None = None
         self.cut = self.held = False
         self._pieces = deque((0.0, piece) for _, piece in self._pieces)
@@ -68,8 +67,7 @@ class Flow:
         if self.deaf:
             return
         shift = (2.0 * self._random() - 1.0) * self._jitter
-        self._latest = max(self._latest, now + self._delay + shift)  # late, but never out of order
-        self._pieces.append((self._latest, piece))
+        self._pieces.append((now + self._delay + shift, piece))  # what is due sooner still waits for those before it
         self._size += len(piece)
 
     def clear(self) -> None:
@@ -82,6 +80,11 @@ class Flow:
         self.deaf, self.held, self.blocked, self.cut = True, False, False, False
         self._left, self._size = None, 0
         self._pieces = deque() if self._told else deque([(0.0, _END)])
+
+    def close(self) -> None:
+        """Throw everything away, from here on."""
+        self.deaf, self._size = True, 0
+        self._pieces.clear()
 
     def exchange(self, other: Flow) -> None:
         """Give what is under way here to the other's listener, and the other way round."""

@@ -157,9 +157,9 @@ class Relay:
     def _catch_up(self) -> None:
         """Deal with what was said before an order was given; under steady traffic, with some of it."""
         for _ in range(_TURNS):
+            self._move()
             if not self._watch.wait(0.0):
                 return
-            self._move()
 
     def _move(self) -> None:
         now = real_now()

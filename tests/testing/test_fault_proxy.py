@@ -46,13 +46,15 @@ def test_without_a_fault_it_is_as_if_nobody_stood_between(ends, proxy):
     assert (proxy.connections, proxy.bytes_up, proxy.bytes_down) == (1, 8, 10)
 
 
-def test_whoever_does_not_read_makes_the_other_wait(ends, proxy):
+@pytest.mark.parametrize("speaker", ["client", "peer"])
+def test_whoever_does_not_read_makes_the_other_wait(ends, proxy, speaker):
     """What is under way is bounded: a sender is held up like on any connection, and nothing of it is lost."""
     client, peer = ends.pair(proxy)
-    sent = until_held_up(client)
+    one, other = (client, peer) if speaker == "client" else (peer, client)
+    sent = until_held_up(one)
     assert sent < 1 << 25
-    client.close()
-    assert len(whole(peer)) == sent
+    one.close()
+    assert len(whole(other)) == sent
 
 
 def until_held_up(sock):
@@ -91,12 +93,12 @@ def test_a_server_that_is_not_there_resets_the_client_until_it_is(ends):
 
 
 def test_latency_delays_each_direction_and_the_end_as_well(ends, proxy):
-    """A word takes the seconds one way, its answer takes them again, and so does hanging up."""
+    """A word takes the seconds, its answer takes them again, and so does hanging up."""
     client, peer = ends.pair(proxy)
     proxy.latency(0.15)
     began = monotonic()
     assert flows(client, peer)
-    assert 0.15 <= monotonic() - began < 0.3
+    assert monotonic() - began >= 0.15
     client.sendall(b"?")
     peer.sendall(peer.recv(1))
     assert client.recv(1) == b"?"
@@ -104,6 +106,17 @@ def test_latency_delays_each_direction_and_the_end_as_well(ends, proxy):
     client.close()
     assert peer.recv(1) == b""
     assert monotonic() - began >= 0.6
+
+
+def test_what_was_said_last_arrives_though_both_have_hung_up(ends, proxy):
+    """A connection isn't over while something is under way."""
+    client, peer = ends.pair(proxy)
+    proxy.latency(0.05)
+    client.sendall(b"question")
+    client.shutdown(socket.SHUT_WR)
+    peer.sendall(b"answer")
+    peer.shutdown(socket.SHUT_WR)
+    assert (whole(peer), whole(client)) == (b"question", b"answer")
 
 
 def test_jitter_makes_it_vary_and_never_changes_the_order(ends):
@@ -143,6 +156,19 @@ def test_drop_ends_an_open_connection_without_a_reset(ends, proxy):
         assert other.recv(100) == b""
     client.sendall(b"still there?")
     assert (proxy.bytes_up, proxy.bytes_down) == (0, 0)
+
+
+def test_drop_is_no_reset_even_where_one_side_is_gone(ends, proxy):
+    """Whoever is still there reads the end of the stream, without what was under way."""
+    client, peer = ends.pair(proxy)
+    client.shutdown(socket.SHUT_WR)
+    assert peer.recv(100) == b""
+    proxy.latency(3_600)
+    peer.sendall(b"lost")
+    peer.close()
+    assert proxy.bytes_down == 0
+    proxy.drop()
+    assert client.recv(100) == b""
 
 
 def test_drop_ends_a_new_connection_before_the_server_hears_of_it(ends, proxy):
@@ -199,6 +225,21 @@ def test_a_black_hole_swallows_both_directions_and_closes_nothing(ends, proxy):
     assert flows(client, peer)
 
 
+def test_an_order_comes_between_what_was_said_before_it_and_after_it(ends, proxy):
+    """What was sent before a fault arrives, what is sent under it is lost, and what is sent once healed arrives."""
+    client, peer = ends.pair(proxy)
+    for _ in range(200):
+        peer.sendall(b"before ")
+        proxy.black_hole()
+        peer.sendall(b"lost")
+        proxy.heal()
+        peer.sendall(b"after.")
+        said = b""
+        while not said.endswith(b"."):
+            said += client.recv(100)
+        assert said == b"before after."
+
+
 def test_a_black_hole_is_never_full(ends, proxy):
     """However much is sent into it, no sender is held up."""
     for sock in ends.pair(proxy):
@@ -216,6 +257,18 @@ def test_a_black_hole_swallows_what_is_under_way(ends, proxy):
     proxy.black_hole()
     proxy.heal()
     assert flows(client, peer)
+
+
+def test_that_somebody_hung_up_is_never_lost(ends, proxy):
+    """An end of stream that was under way when the link died is told once it lives."""
+    client, peer = ends.pair(proxy)
+    proxy.latency(3_600)
+    client.sendall(b"lost")
+    client.close()
+    assert proxy.bytes_up == 0
+    proxy.black_hole()
+    proxy.heal()
+    assert peer.recv(100) == b""
 
 
 def test_in_a_black_hole_nobody_hears_that_the_other_went(ends, proxy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import random
 import socket
@@ -19,6 +20,7 @@ from wire_pairs import Ends, whole
 
 from entitlements import InvalidInput
 from entitlements.testing import FaultProxy
+from entitlements.testing.relay import Relay
 
 
 @pytest.fixture(name="ends")
@@ -37,8 +39,12 @@ def threads():
     return [thread.name for thread in threading.enumerate() if thread.name == "fault-proxy"]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_left_behind_by_an_earlier_test():
+    gc.collect()
+
+
 def descriptors():
-    gc.collect()  # what an earlier test left behind isn't ours
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -91,8 +97,21 @@ def test_a_port_that_is_taken_is_named(ends):
     assert (descriptors(), threads()) == before
 
 
-def test_ipv6_and_names_with_several_addresses(ends):
-    """A name's addresses are tried in turn; the proxy listens on IPv6 where it is told to."""
+def test_a_name_s_addresses_are_tried_in_turn(ends):
+    """A server that listens on one of them is found."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = closed.getsockname()
+    relay = Relay("127.0.0.1", 0, [(socket.AF_INET, nobody), (socket.AF_INET, ends.address)], random.random)
+    try:
+        with socket.create_connection(relay.address, timeout=5) as client:
+            ends.accept().sendall(b"word")
+            assert client.recv(100) == b"word"
+    finally:
+        relay.close()
+
+
+def test_ipv6_where_it_is_told_to(ends):
+    """The proxy listens on the address it is given, whatever its server's is."""
     with FaultProxy(("localhost", ends.address[1]), host="::1") as proxy:
         assert proxy.url == f"http://[::1]:{proxy.address[1]}"
         client, peer = ends.pair(proxy)
@@ -261,7 +280,6 @@ def gone(sock):
 
 def test_connections_that_ended_leave_nothing_behind(ends, proxy):
     """A connection both sides of which hung up is closed, faults or not, and costs nothing from then on."""
-    ends.pair(proxy)
     before = descriptors()
     for fault in (proxy.heal, proxy.drop, proxy.half_close, lambda: proxy.cut(after=1)):
         client, peer = ends.pair(proxy)
@@ -272,6 +290,12 @@ def test_connections_that_ended_leave_nothing_behind(ends, proxy):
         client.close()
         peer.close()
         proxy.heal()
+        wait_for(lambda: descriptors() == before)
+    for fault in (proxy.drop, proxy.reset, proxy.refuse):
+        proxy.heal()
+        fault()
+        with contextlib.suppress(OSError), socket.create_connection(proxy.address) as client:
+            client.recv(1)
         wait_for(lambda: descriptors() == before)
 
 

@@ -153,8 +153,8 @@ def test_r72_a_drip_outlives_every_read_timeout(stripe, proxy):
     with requests.Session() as session:
         proxy.drip(bytes_per_second=500)
         began = monotonic()
-        assert session.get(f"{proxy.url}/v1/prices", auth=(stripe.api_key, ""), timeout=0.25).ok
-        assert monotonic() - began > 0.5
+        assert session.get(f"{proxy.url}/v1/prices", auth=(stripe.api_key, ""), timeout=1).ok
+        assert monotonic() - began > 1
 
 
 def test_r10_two_replies_in_flight_reach_each_other_s_client(stripe, proxy):

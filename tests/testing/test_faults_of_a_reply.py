@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 import pytest
@@ -78,6 +79,18 @@ def test_a_cut_counts_from_now_on_an_open_connection(ends, proxy):
     proxy.cut(after=3)
     peer.sendall(b"345678")
     assert whole(client) == b"345"
+
+
+def test_healing_ends_a_cut(ends, proxy):
+    """Of a connection that wasn't cut yet, the answer is whole."""
+    client, peer = ends.pair(proxy)
+    proxy.cut(after=3)
+    peer.sendall(b"12")
+    assert client.recv(100) == b"12"
+    proxy.heal()
+    peer.sendall(b"345678")
+    peer.close()
+    assert whole(client) == b"345678"
 
 
 def test_the_next_connections_only(ends, proxy):
@@ -180,8 +193,23 @@ def test_two_replies_are_swapped_whole_and_the_next_are_not(ends, proxy):
 def until(sock, last):
     said = b""
     while not said.endswith(last):
-        said += sock.recv(100)
+        said += sock.recv(1 << 16)
     return said
+
+
+def test_long_replies_are_swapped_whole(ends, proxy):
+    """What the proxy can't hold, the server does, until there is somebody to give it to."""
+    alice, bob = ask(ends, proxy, b"alice?"), ask(ends, proxy, b"bob?")
+    proxy.swap_replies()
+    sizes = {b"a": 3_000_000, b"b": 2_000_000}
+    with ThreadPoolExecutor(4) as pool:
+        said = [
+            pool.submit(pair.peer.sendall, letter * sizes[letter] + b".")
+            for pair, letter in ((alice, b"a"), (bob, b"b"))
+        ]
+        heard = [pool.submit(until, pair.client, b".") for pair in (alice, bob)]
+        assert [each.result(20) for each in said] == [None, None]
+        assert [each.result(20) for each in heard] == [b"b" * 2_000_000 + b".", b"a" * 3_000_000 + b"."]
 
 
 def test_a_reply_waits_for_another_to_be_swapped_with(ends, proxy):
@@ -195,6 +223,34 @@ def test_a_reply_waits_for_another_to_be_swapped_with(ends, proxy):
     assert until(alice.client, b"alice") == b"for alice"
 
 
+def test_a_reply_is_never_swapped_with_its_own_client_s_next(ends, proxy):
+    """Whoever asks again while the first reply is held has both of them in the end, in their order."""
+    alice = ask(ends, proxy, b"alice?")
+    proxy.swap_replies()
+    alice.peer.sendall(b"one, ")
+    alice.client.sendall(b"and?")
+    assert alice.peer.recv(100) == b"and?"
+    alice.peer.sendall(b"two")
+    assert proxy.bytes_down == 0
+    proxy.heal()
+    assert until(alice.client, b"two") == b"one, two"
+
+
+def test_a_reply_is_not_swapped_with_one_whose_client_is_gone(ends, proxy):
+    """Then the next waits for yet another."""
+    alice, bob, carol = (ask(ends, proxy, name) for name in (b"alice?", b"bob?", b"carol?"))
+    proxy.swap_replies()
+    alice.peer.sendall(b"for alice")
+    assert proxy.bytes_down == 0
+    alice.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    alice.client.close()
+    assert proxy.connections == 3
+    bob.peer.sendall(b"for bob")
+    assert proxy.bytes_down == 0
+    carol.peer.sendall(b"for carol")
+    assert (bob.client.recv(100), carol.client.recv(100)) == (b"for carol", b"for bob")
+
+
 def test_replies_that_end_with_the_connection_are_swapped_with_their_ends(ends, proxy):
     """A server that hangs up after its reply hangs up on whoever was given it."""
     alice, bob = ask(ends, proxy, b"alice?"), ask(ends, proxy, b"bob?")
@@ -206,6 +262,22 @@ def test_replies_that_end_with_the_connection_are_swapped_with_their_ends(ends, 
     assert alice.client.recv(100) == b"for bob"
     bob.peer.close()
     assert whole(alice.client) == b""
+
+
+def test_a_reply_for_somebody_who_is_gone_is_thrown_away(ends, proxy):
+    """It holds nobody up, and the next question has its own answer."""
+    alice, bob = ask(ends, proxy, b"alice?"), ask(ends, proxy, b"bob?")
+    proxy.swap_replies()
+    alice.peer.sendall(b"for alice")
+    bob.peer.sendall(b"for bob")
+    assert bob.client.recv(100) == b"for alice"
+    alice.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    alice.client.close()
+    bob.peer.sendall(b"x" * 50_000_000)
+    bob.client.sendall(b"bob, again?")
+    assert bob.peer.recv(100) == b"bob, again?"
+    bob.peer.sendall(b"for bob")
+    assert until(bob.client, b"for bob").lstrip(b"x") == b"for bob"
 
 
 def test_pairs_are_counted(ends, proxy):
