@@ -44,7 +44,7 @@ def run(**plan: object) -> Report:
     told = subprocess.run(
         [sys.executable, __file__, json.dumps(plan)], capture_output=True, text=True, timeout=1_750, check=False
     )
-    assert (told.returncode, "Traceback" in told.stderr) == (0, False), told.stderr
+    assert (told.returncode, "Traceback" in told.stderr) == (0, False), (told.returncode, told.stderr[-4_000:])
     return Report(**json.loads(told.stdout))
 
 
