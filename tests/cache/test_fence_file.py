@@ -349,7 +349,7 @@ def test_what_can_t_be_moved_to_is_refused_and_the_old_table_has_fallen(tmp_path
     (shared / "fences").unlink()
     (shared / "fences").symlink_to(made(tmp_path / "elsewhere"))
     for _ in range(2):
-        with pytest.raises(InvalidSettings, match="is no file of ours"):
+        with pytest.raises(InvalidSettings, match="is a symbolic link: remove it"):
             table.reattach()
     assert (table.replaced(), table.tokens[SLOT]) == (True, 0)
     assert raised_at(table.token(SLOT)) == 0

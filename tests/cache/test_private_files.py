@@ -112,7 +112,7 @@ def test_a_link_in_place_of_the_table_is_refused(tmp_path, shared):
     table = made(tmp_path / "elsewhere")
     shared.mkdir(0o700)
     (shared / "fences").symlink_to(table)
-    assert "so it is no file of ours: remove it, or give shared_path another directory" in refused(shared)
+    assert "fences is a symbolic link: remove it, or give shared_path another directory" in refused(shared)
     (shared / "fences").unlink()
     (shared / "fences").symlink_to(tmp_path / "made-by-us")
     refused(shared)
