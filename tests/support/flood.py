@@ -56,6 +56,7 @@ class Told:
     """What it cost: seconds, bytes of memory at most, lists made, questions asked and how they were answered.
 
     Changes are of payers whose fence was raised meanwhile; unseen, if the next question wasn't answered.
+    Failures are what was counted as the source's, which never fails.
     """
 
     seconds: float
@@ -68,6 +69,7 @@ class Told:
     payer_lists: int
     changes: int
     changes_unseen: int
+    failures: int
 
 
 class Stripe:
@@ -157,6 +159,7 @@ def pour(flood: Flood) -> Told:
             payer_lists=stripe.lists[True] - warm,
             changes=changes,
             changes_unseen=unseen,
+            failures=ents.stats().failures,
         )
 
 
