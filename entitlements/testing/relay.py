@@ -66,6 +66,7 @@ class Relay:
         self._bell.setblocking(False)
         self._watch.put(self._bell, self._answer_the_bell, read=True)
         self._listens = False
+        self._refuses_as = ""
         self._listen()
         self._thread = threading.Thread(target=self._run, name="fault-proxy", daemon=True)
         self._thread.start()
@@ -182,16 +183,16 @@ class Relay:
             conversation.dial(self._addresses)
 
     def _befall(self, kind: str, fault: Fault) -> None:
-        self._listen()
+        if kind == self._refuses_as:
+            self._listen()
         self._faults[kind] = fault
         if fault.times is None:
             for conversation in self._conversations:
                 fault.strike(conversation)
 
     def _refuse(self, kind: str) -> None:
-        self._faults.pop(kind, None)
         self._watch.let_go(self._listener)
-        self._listens = False
+        self._listens, self._refuses_as = False, kind
         self._listener = _bound(*self.address)  # and deaf: nobody else gets the port
         for conversation in self._conversations:
             conversation.reset()

@@ -163,6 +163,17 @@ def test_faults_of_an_ending_take_each_other_s_place_and_the_rest_add_up(ends, p
     assert peer.recv(100) == b""
 
 
+def test_refusing_ends_with_another_ending_and_with_no_other_fault(ends, proxy):
+    """What adds up doesn't open the port again; what takes its place does."""
+    proxy.refuse()
+    for add in (lambda: proxy.latency(0), lambda: proxy.cut(after=1), proxy.swap_replies):
+        add()
+        with pytest.raises(ConnectionRefusedError):
+            ends.call(proxy)
+    proxy.drop()
+    assert ends.call(proxy).recv(1) == b""
+
+
 def test_times_ends_with_healing(ends, proxy):
     """A fault still owed to connections to come is forgotten."""
     proxy.reset(times=3)

@@ -290,6 +290,15 @@ def test_pairs_are_counted(ends, proxy):
     assert [pair.client.recv(100) for pair in pairs] == [b"1", b"0", b"3", b"2", b"4"]
 
 
+def test_pairs_still_owed_end_with_healing(ends, proxy):
+    """A reply that begins afterwards waits for nobody."""
+    proxy.swap_replies(times=3)
+    alice = ask(ends, proxy, b"alice?")
+    proxy.heal()
+    alice.peer.sendall(b"for alice")
+    assert alice.client.recv(100) == b"for alice"
+
+
 def test_what_nobody_asked_for_is_no_reply(ends, proxy):
     """A server that speaks first, as some protocols greet, is not held back."""
     proxy.swap_replies()
