@@ -63,6 +63,10 @@ class Deadline:
         """Give whichever comes first: this deadline, or one some seconds from now."""
         return Deadline(min(self.at, self.now() + seconds), self.now)
 
+    def later(self, seconds: float) -> Deadline:
+        """Give a deadline some seconds after this one."""
+        return Deadline(self.at + seconds, self.now)
+
     def remaining(self) -> float:
         """Count the seconds left; never negative."""
         return max(0.0, self.at - self.now())

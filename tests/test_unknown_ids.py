@@ -53,11 +53,6 @@ def test_a_flood_doesn_t_keep_a_payer_s_change_from_being_seen(ids):
     assert told.stranger_lists > 4 * (told.seconds - 2)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a flight's deadline counts from before its turn: where strangers fill the queue, each takes off when its "
-    "time is nearly up and is given up unanswered; four of those hold everybody back from a Stripe that is well",
-)
 def test_a_flood_is_no_failure_of_stripe_s():
     """Waiting for a turn is not Stripe's doing: each list has its whole deadline from when it is sent."""
     told = poured(Flood(50_000, known=False, latency=0.15))

@@ -139,6 +139,7 @@ class Cache(Answers):
             turn = self._turn(flight, patience, lost)
             if turn is None:
                 return flight
+            flight.delayed(turn)
             self._flights[customer] = flight
             self.tally.fetches += 1
         self._launch(flight, turn)

@@ -105,12 +105,16 @@ class Flight:
         self.moment: Final = moment
         self.boot: Final = boot
         self.wall: Final = wall
-        self.deadline: Final = deadline
+        self.deadline = deadline
         self.settling: Final = settling
         self.asked = False
         self.outcome: Outcome | None = None
         self._calls: list[Callable[[], object]] = []
         self._lock = threading.Lock()
+
+    def delayed(self, seconds: float) -> None:
+        """Move the deadline: who waits for a turn first has the whole time from then on."""
+        self.deadline = self.deadline.later(seconds)
 
     @property
     def failed(self) -> bool:

@@ -336,7 +336,7 @@ def test_a_turn_that_comes_later_is_waited_for_on_no_thread():
     world = World(rate=Unlimited(0.25))
     flight = world.begin()
     (expiry, _), (turn, take_off) = world.alarms.set
-    assert (expiry, turn, len(world.jobs.waiting)) == (52.0, 50.25, 0)
+    assert (expiry, turn, len(world.jobs.waiting)) == (52.25, 50.25, 0)
     take_off()
     world.jobs.run()
     assert flight.outcome.snapshot is not None
