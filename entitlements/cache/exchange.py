@@ -59,6 +59,7 @@ class Exchange:
         stored = self.store.recall(customer)
         if stored is None or stored.token != token:
             return None
+        real = self._seams.now()  # before the age is read: who is held up in between must not take it for younger
         old = age(stored, self._seams.boot(), self._seams.wall())
         if old is None:
             return None
@@ -67,6 +68,6 @@ class Exchange:
             token=stored.token,
             slot=slot,
             began=now - old,
-            moment=self._seams.now() - old,
+            moment=real - old,
             deadline=now - old + stored.lifetime,
         )
