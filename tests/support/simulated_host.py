@@ -66,9 +66,13 @@ class Host:
         account = "acct_two" if world.climate.accounts and world.random.random() < 0.5 else None
         self._started += 1
         process = Process(world, self._started, account, world.time.at)
+        boots = self.boots
         with process.acting():
             process.boot()
-            self.processes.append(process)
+            if self.boots == boots:
+                self.processes.append(process)
+            else:
+                process.die()  # the host lost power while it started
 
     def bury(self) -> None:
         """Forget the dead."""

@@ -1,5 +1,7 @@
 """Run a simulated world: `python tests/support/simulated_run.py SEED STEPS` reproduces what a test reported.
 
+With a third figure it goes on from seed to seed for so many seconds, or until a promise is broken.
+
 The clocks and locks that the library takes from modules, rather than through its seams, are the world's for the length
 of a run. With PLANTED_BUG set, that bug is in place.
 """
@@ -10,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -91,8 +94,19 @@ def main() -> int:
 
     if bug := os.environ.get("PLANTED_BUG"):
         planted.plant(bug)
-    seed, steps = int(sys.argv[1]), int(sys.argv[2])
-    world = run(seed, steps)
+    from simulated_checks import Violation
+
+    seed, steps, patience = int(sys.argv[1]), int(sys.argv[2]), float((sys.argv[3:] or [0])[0])
+    began = time.process_time()
+    while True:
+        try:
+            world = run(seed, steps)
+        except Violation as violation:
+            print(f"seed {seed}, {time.process_time() - began:.3f} s: {violation}")  # noqa: T201
+            return 1
+        if time.process_time() - began >= patience:
+            break
+        seed += 1
     for what, often in sorted(world.seen.items()):
         print(f"{often:10,} {what}")  # noqa: T201
     print(world.digest)  # noqa: T201

@@ -54,10 +54,14 @@ class Time:
         return EPOCH + self.at
 
     def set_wall(self, lead: float) -> None:
-        """Set the wall's clock, so many seconds before or after the truth."""
+        """Set the wall's clock, so many seconds before or after the truth.
+
+        On a system where no other clock counts the machine's sleep it is never set back: with both wrong, nobody could
+        tell how old anything is.
+        """
         self.jumps += 1
-        self.farthest = max(self.farthest, abs(lead))
-        self._wall_lead = lead
+        self._wall_lead = lead if self.counts_sleep else max(lead, self._wall_lead)
+        self.farthest = max(self.farthest, abs(self._wall_lead))
 
     def sleep(self, seconds: float) -> None:
         """Put the machine to sleep: time goes by, and the monotonic clock doesn't notice."""
