@@ -35,10 +35,10 @@ def world(bug: Bug, seed: int, seconds: float = 0.0) -> subprocess.CompletedProc
     )
 
 
-@pytest.fixture(name="worlds", scope="module")
-def _worlds(request: pytest.FixtureRequest):
+@pytest.fixture(name="weakened", scope="module")
+def _weakened(request: pytest.FixtureRequest):
     """Run what was asked for, as many at a time as there are cores."""
-    chosen = [item.callspec.params["bug"] for item in request.session.items if "worlds" in item.fixturenames]
+    chosen = [item.callspec.params["bug"] for item in request.session.items if "weakened" in item.fixturenames]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield {bug.name: pool.submit(world, bug, int(bug.killed_by)) for bug in chosen}
         pool.shutdown(cancel_futures=True)
@@ -58,9 +58,9 @@ def test_the_bank_is_up_to_date(bug: Bug):
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("bug", SIMULATED, ids=IDS)
-def test_a_planted_bug_breaks_a_promise(bug: Bug, worlds: dict[str, Future[subprocess.CompletedProcess[str]]]):
+def test_a_planted_bug_breaks_a_promise(bug: Bug, weakened: dict[str, Future[subprocess.CompletedProcess[str]]]):
     """The world of the seed noted beside it breaks a promise, within two seconds."""
-    told = worlds[bug.name].result()
+    told = weakened[bug.name].result()
     found = re.match(r"seed \d+, ([\d.]+) s: process", told.stdout)
     assert (told.returncode, found is not None) == (1, True), told.stdout[-500:] + told.stderr[-1_500:]
     assert float(found[1]) < 2

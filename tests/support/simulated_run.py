@@ -96,7 +96,7 @@ def main() -> int:
         planted.plant(bug)
     from simulated_checks import Violation
 
-    seed, steps, patience = int(sys.argv[1]), int(sys.argv[2]), float((sys.argv[3:] or [0])[0])
+    seed, steps, patience = int(sys.argv[1]), int(sys.argv[2]), float((sys.argv[3:] or ["0"])[0])
     began = time.process_time()
     while True:
         try:
