@@ -6,6 +6,7 @@ import os
 
 import planted
 import pytest
+from planted_runner import Bank
 
 if bug := os.environ.get("PLANTED_BUG"):
     planted.plant(bug)  # before anything of the library is imported
@@ -22,3 +23,23 @@ def _as_in_a_new_process():
     for module in (catalog, judge, engine, host, host_file, observed):
         module._seldom._last.clear()
         module._seldom._left_out.clear()
+
+
+BANK = pytest.StashKey[Bank]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin to run what the bank is asked for beside everything else, which leaves a core free."""
+    asked = [item.callspec.params["bug"] for item in session.items if "bank" in getattr(item, "fixturenames", ())]
+    session.config.stash[BANK] = Bank(asked)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if bank := session.config.stash.get(BANK, None):
+        bank.close()
+
+
+@pytest.fixture(name="bank", scope="session")
+def _bank(request: pytest.FixtureRequest):
+    """Give what became of a planted bug's run, once it has ended."""
+    return request.config.stash[BANK].outcome
