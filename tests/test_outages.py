@@ -90,10 +90,16 @@ def test_five_checks_of_a_failing_source_cost_one_call(server, outage):
     """A failure is remembered: five questions in a back-off window cost one list, with its own retries."""
     server.always(OUTAGES[outage])
     with entitlements(server, limits=Limits(deadline=0.7)) as ents:
-        for _ in range(5):
+        assert ents.check("cus_1", "key-1").reason is Reason.UNAVAILABLE
+        failed = time.monotonic()
+        for _ in range(4):
             assert ents.check("cus_1", "key-1").reason is Reason.UNAVAILABLE
-        assert ents.stats().fetches == 1
-        assert 1 <= lists(server) <= 3
+        fetches, windows = (
+            ents.stats().fetches,
+            (time.monotonic() - failed) / 0.75,
+        )  # the shortest; one, if nothing stalls
+        assert 1 <= fetches <= 1 + int(windows)
+        assert 1 <= lists(server) <= 3 * fetches
 
 
 def test_nobody_listening_is_answered_at_once():

@@ -84,7 +84,7 @@ def test_a_wide_body_is_read_as_fast_as_a_plain_one(unit):
     body = b'{"a":[' + b",".join([unit] * (250_000 // (len(unit) + 1))) + b"]}"
     begun = time.thread_time()
     assert list(parse(body)) == ["a"]
-    assert time.thread_time() - begun < 0.15
+    assert time.thread_time() - begun < 0.5  # walked one by one, it is seconds
 
 
 @pytest.mark.parametrize("levels", [1, 40, 63])
