@@ -92,6 +92,7 @@ def test_five_checks_of_a_failing_source_cost_one_call(server, outage):
     with entitlements(server, limits=Limits(deadline=0.7)) as ents:
         assert ents.check("cus_1", "key-1").reason is Reason.UNAVAILABLE
         failed = time.monotonic()
+        wait_for(lambda: ents.stats().failures)  # who asked was told at the deadline; the failure is noted beside that
         for _ in range(4):
             assert ents.check("cus_1", "key-1").reason is Reason.UNAVAILABLE
         fetches, windows = (
