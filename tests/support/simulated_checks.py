@@ -75,13 +75,18 @@ class Checks:
             self._timed[slot] = (called, self._world.time.at, self._world.time.jumps)
 
     def swept(self, process: Process) -> None:
-        """Note that a round of the sweep says that it has missed nothing that was listed when it began."""
+        """Note that a round of the sweep says that it has missed nothing that was listed when it began.
+
+        A first round reads no further back than anything may be served; a machine's sleep counts there, although a
+        process that slept with it doesn't see that.
+        """
         world = self._world
         world.seen["sweeps"] += 1
         if world.time.farthest > _OVERLAP:
             return  # which events to ask for is told by the wall's clock
         for event in world.stripe.events:
-            if event.subject.account == process.account and event.listed <= process.round_began:
+            listed = event.subject.account == process.account and event.listed <= process.round_began
+            if listed and process.round_began - event.at <= world.climate.freshness.max_stale:
                 reach = self._reach(process, event.subject)
                 self._swept[reach] = max(event.at, self._swept.get(reach, -1.0))
 
@@ -155,7 +160,7 @@ class Checks:
         if question.after is not None and reply.asked <= question.after:
             return f"after=: it had to begin after {question.after:.6f}"
         age, most = question.began - reply.asked, self._world.climate.freshness.max_stale
-        if reply.asked < question.swept and age <= most:
+        if reply.asked < question.swept:
             return f"I2: a sweep had noticed a change of {question.swept:.6f}"
         # A process doesn't see its machine sleep. One that was started since must.
         age -= self._world.time.slept_since(question.process.born)
