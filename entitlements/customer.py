@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from entitlements.cache.wait import glance
-from entitlements.clocks import real_now
 from entitlements.core import on_a_loop
 from entitlements.decision import Decision, Source, enforced
 from entitlements.pinned import Pinned
@@ -24,6 +24,7 @@ __all__ = ["LIVE", "PIN_HOLDS", "Customer", "RequestView", "View"]
 
 PIN_HOLDS: Final = 5.0  # seconds in which a request sees one truth
 LIVE: Final = 0.0  # for what stays open for hours, as a WebSocket does: every question is answered as of now
+_NOTHING: Final = Pinned()
 
 
 class View(ABC):
@@ -126,24 +127,29 @@ class Customer(View):
 class RequestView(View):
     """The view that middleware binds: it pins at the first question, so that one request sees one truth.
 
-    A pin holds for some seconds of real time, no longer: a stream that goes on, or a task that outlives its request,
-    asks again. A refusal may be verified once; what was learnt then is pinned instead.
+    A pin holds for some seconds, no longer: a stream that goes on, or a task that outlives its request, asks again. A
+    refusal may be verified once; what was learnt then is pinned instead.
 
     Attributes:
         asked: whether anything was asked of it; the response then differs by customer, and no shared cache may keep it.
+        pin: what was pinned last; empty until then.
+        pinned_at: since when, in seconds of `monotonic`.
+        pinned_until: until when.
+        live: whether every question is answered as of now, by `admits`.
     """
 
     def __init__(self, core: Core, customer: str | None, *, anonymous: bool = False, holds: float = PIN_HOLDS) -> None:
         super().__init__(core, customer)
         self.anonymous = anonymous
         self.asked = False
+        self.pin = _NOTHING
+        self.pinned_at = self.pinned_until = 0.0
+        self.live = holds <= LIVE
         self._holds = holds
-        self._pin: Pinned | None = None
-        self._pinned_at = 0.0
         self._verified = False
 
     def admits(self, need: Requirement) -> bool:
-        """Say whether what is pinned already admits; false says nothing yet. It is the gate's short way."""
+        """Say whether what is pinned already admits; false says nothing yet."""
         self.asked = True
         pin = self._held()
         return pin is not None and need.met_by(pin)
@@ -197,10 +203,12 @@ class RequestView(View):
         return Pinned(unavailable=True) if pin is None else self._hold(pin)
 
     def _held(self) -> Pinned | None:
-        return self._pin if real_now() - self._pinned_at < self._holds else None
+        return self.pin if self.pinned_at <= monotonic() < self.pinned_until else None
 
     def _hold(self, pin: Pinned) -> Pinned:
-        self._pin, self._pinned_at = pin, real_now()
+        if not self.live:
+            self.pin, self.pinned_at = pin, monotonic()
+            self.pinned_until = self.pinned_at + self._holds
         return pin
 
 

@@ -111,8 +111,8 @@ class Entitlements:
             clock=_callable("clock", clock, "that returns seconds"),
             observer=_callable("observer", observer, "that takes one record"),
         )
-        # The hot path reads these and `monotonic`. With a clock of its own, an instance finds nothing on it.
-        self._entries: Mapping[str, Snapshot] = {} if clock else self._core.cache.shelf.customers.entries
+        # The hot path reads these and `monotonic`.
+        self._entries: Mapping[str, Snapshot] = self._core.cache.warm
         self._core.fences.on_move(self._take_tokens)
         self._take_tokens()
         # An observer hears of every refusal, so none is given on the hot path.

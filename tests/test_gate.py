@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from controlled import Clock, HeldTruth, Truth
+from freezegun import freeze_time
 
 import entitlements
 from entitlements import (
@@ -491,13 +492,9 @@ def test_a_view_on_a_loop_never_blocks_it():
     assert truth.calls == ["cus_pro"]
 
 
-def test_r48_a_view_that_outlives_its_request_asks_again(ents, truth, monkeypatch):
+def test_r48_a_view_that_outlives_its_request_asks_again(ents, truth):
     """A pin holds for some seconds: a stream, or a task started in a request, is no open door for ever."""
-    from entitlements import customer
-
-    now = Clock()
-    monkeypatch.setattr(customer, "real_now", now)
-    with bind(view(ents, "cus_pro")):
+    with freeze_time() as now, bind(view(ents, "cus_pro")):
         assert function() == 1
         truth.held["cus_pro"] = set()
         ents.invalidate("cus_pro")

@@ -14,13 +14,15 @@ ROOT = Path(__file__).parent.parent / "entitlements"
 # From the ground up. A module may import from its own floor and from the floors below it.
 FLOORS = [
     {"errors", "clocks", "forks", "seldom", "requirement", "pinned", "question", "stats"},
-    {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed"},
+    {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed", "terms"},
     {"cache"},
     {"catalog"},
     {"sources", "feeds", "judge"},
     {"core"},
     {"customer", "resolver"},
     {"bound"},
+    {"asked"},
+    {"guard"},
     {"gate"},
     {"", "web", "testing"},
     {"demo", "cli", "__main__"},
