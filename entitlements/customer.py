@@ -132,7 +132,8 @@ class RequestView(View):
 
     Attributes:
         asked: whether anything was asked of it; the response then differs by customer, and no shared cache may keep it.
-        pin: what was pinned last; empty until then.
+        pin: what was pinned last, for the gates' hot path; empty until then, and where the pin is stale: that an old
+            answer admitted is worth telling.
         pinned_at: since when, in seconds of `monotonic`.
         pinned_until: until when.
         live: whether every question is answered as of now, by `admits`.
@@ -142,17 +143,17 @@ class RequestView(View):
         super().__init__(core, customer)
         self.anonymous = anonymous
         self.asked = False
-        self.pin = _NOTHING
+        self.pin = self._pin = _NOTHING
         self.pinned_at = self.pinned_until = 0.0
         self.live = holds <= LIVE
         self._holds = holds
         self._verified = False
 
     def admits(self, need: Requirement) -> bool:
-        """Say whether what is pinned already admits; false says nothing yet."""
+        """Say whether what is pinned already admits, and isn't stale; false says nothing yet."""
         self.asked = True
         pin = self._held()
-        return pin is not None and need.met_by(pin)
+        return pin is not None and not pin.unavailable and need.met_by(pin)
 
     def decide(self, need: Requirement) -> Generator[Wait, None, Decision]:
         """Answer for this request, as a flow."""
@@ -203,11 +204,12 @@ class RequestView(View):
         return Pinned(unavailable=True) if pin is None else self._hold(pin)
 
     def _held(self) -> Pinned | None:
-        return self.pin if self.pinned_at <= monotonic() < self.pinned_until else None
+        return self._pin if self.pinned_at <= monotonic() < self.pinned_until else None
 
     def _hold(self, pin: Pinned) -> Pinned:
         if not self.live:
-            self.pin, self.pinned_at = pin, monotonic()
+            self._pin, self.pin = pin, _NOTHING if pin.unavailable else pin
+            self.pinned_at = monotonic()
             self.pinned_until = self.pinned_at + self._holds
         return pin
 
