@@ -180,6 +180,11 @@ class RequestView(View):
             pin = self._hold((yield from self.core.hold(self.stripe_customer_id)))
         return pin
 
+    def ask_again(self) -> None:
+        """Let go of what is pinned, so that the next question finds out anew: for a stream that goes on and on."""
+        self._pin = self.pin = _NOTHING
+        self.pinned_until = 0.0
+
     def seen_by(self, core: Core) -> RequestView:
         """Give this view to a gate that asks another instance about the same customer."""
         self.asked = True  # the response depends on the customer, whichever instance answers

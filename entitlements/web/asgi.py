@@ -179,7 +179,8 @@ async def _answered(
         return webhook.too_late()
     if body is None:
         return None
-    return await webhook.aanswer(entitlements, scope["method"], body, field(scope, b"stripe-signature"))
+    signature, encoding = field(scope, b"stripe-signature"), field(scope, b"content-encoding")
+    return await webhook.aanswer(entitlements, scope["method"], body, signature, encoding)
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -94,7 +94,13 @@ def webhook_endpoint(entitlements: Entitlements) -> WSGIApplication:
         response = webhook.unread(method, _declared(environ))
         if response is None:
             body = _read(environ["wsgi.input"], _readable(environ))
-            response = webhook.answer(entitlements, method, body, environ.get("HTTP_STRIPE_SIGNATURE", ""))
+            response = webhook.answer(
+                entitlements,
+                method,
+                body,
+                environ.get("HTTP_STRIPE_SIGNATURE", ""),
+                environ.get("HTTP_CONTENT_ENCODING", ""),
+            )
         return sent(response, start_response)
 
     return endpoint
