@@ -164,8 +164,8 @@ def test_the_test_kit_s_public_names_are_these():
     """What a test may import from `entitlements.testing` is there, is documented, and is all there is."""
     from entitlements import testing
 
-    names = ["CacheContract", "FaultProxy", "SharedCacheContract", "SourceContract", "SourceWorld"]
-    assert sorted(testing.__all__) == names
+    names = ["Ask", "CacheContract", "Endpoint", "FaultProxy", "GateContract", "Reply", "SharedCacheContract", "Shop"]
+    assert sorted(testing.__all__) == [*names, "SourceContract", "SourceWorld"]
     assert all(getattr(testing, name).__doc__ for name in testing.__all__)
     assert set(testing.__all__) <= set(dir(testing))
     with pytest.raises(AttributeError, match="no attribute 'FaultyProxy'"):
