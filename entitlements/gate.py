@@ -14,6 +14,7 @@ from entitlements.terms import Terms
 if TYPE_CHECKING:
     import inspect
     from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
 __all__ = ["Decorator", "required", "requires_feature", "told"]
 
@@ -111,7 +112,15 @@ class Decorator:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        raise TypeError(
+        raise TypeError(self._misplaced)
+
+    def __get_pydantic_core_schema__(self, *_: object) -> NoReturn:
+        """Be heard within `Annotated` too, where FastAPI passes over what it doesn't know."""
+        raise TypeError(self._misplaced)
+
+    @property
+    def _misplaced(self) -> str:
+        return (
             f'requires_feature("{self._gate.need}") is a decorator, not a dependency: put it above a function, '
             "or use RequiresFeature of entitlements.web.fastapi where a dependency goes"
         )

@@ -8,28 +8,30 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from entitlements.asked import Gate
 from entitlements.decision import enforced
+from entitlements.errors import NotConfigured
 from entitlements.extras import missing
 from entitlements.gate import required, told
 from entitlements.terms import Terms
 
 try:
-    from fastapi import APIRouter, params
+    from fastapi import APIRouter, FastAPI, params
+    from starlette.middleware import Middleware
     from starlette.requests import HTTPConnection
 except ImportError as error:
     raise missing("fastapi", error) from error
 
 from entitlements.web import starlette
 from entitlements.web.fastapi_openapi import document
-from entitlements.web.starlette import EntitlementsMiddleware, exception_handlers
+from entitlements.web.fastapi_routes import check
+from entitlements.web.starlette import exception_handlers
 from entitlements.web.starlette_answers import bring_handlers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fastapi import FastAPI
-
     from entitlements.decision import Decision
     from entitlements.resolver import Entitlements
+    from entitlements.web.asgi_types import Receive, Scope, Send
     from entitlements.web.refusal import Refusal
 
 __all__ = ["EntitlementsMiddleware", "RequiresFeature", "exception_handlers", "install", "webhook_router"]
@@ -107,6 +109,13 @@ class RequiresFeature(params.Depends):
     def __signature__(self) -> Signature:
         raise TypeError(f"{self!r} is a dependency already: write dependencies=[{self!r}], without Depends")
 
+    @staticmethod
+    def __get_pydantic_core_schema__(*_: object) -> NoReturn:
+        raise TypeError(
+            'a gate stands where FastAPI doesn\'t look for one: write Annotated[Decision, RequiresFeature("exports")], '
+            "with nothing around it, or dependencies=[...]"
+        )
+
     def __repr__(self) -> str:
         return f'RequiresFeature("{self.__entitlements_gate__.need}")'
 
@@ -131,6 +140,40 @@ class _Admission:
 
     def __repr__(self) -> str:
         return f"<admission to {self.__entitlements_gate__.need}>"
+
+
+class EntitlementsMiddleware(starlette.EntitlementsMiddleware):
+    """Give every request and WebSocket a view of its customer, and turn refusals into responses.
+
+    It is Starlette's, argument for argument; see `install`, which puts it where it belongs. Before anything is served it
+    checks that every gate which the path operations name is in force; if one isn't, the application doesn't start, and
+    serves nothing where the server goes on without.
+
+    Raises:
+        InvalidSettings: something that it was told can't be right.
+        NotConfigured: when it serves: a gate isn't in force; the message says where, and why.
+
+    >>> from entitlements import Entitlements
+    >>> from fastapi import FastAPI
+    >>> app = FastAPI()
+    >>> ents = Entitlements("sk_test_123")
+    >>> app.add_middleware(EntitlementsMiddleware, entitlements=ents, customer=lambda request: request.user.org)
+    """
+
+    _checked = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._checked:
+            app = scope.get("app", self._app)
+            try:
+                self._checked = not isinstance(app, FastAPI) or check(app)
+            except (NotConfigured, TypeError) as error:  # TypeError: a gate that stands in the wrong place
+                if scope["type"] != "lifespan":
+                    raise
+                await receive()
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+        await super().__call__(scope, receive, send)
 
 
 def install(  # noqa: PLR0913 - one argument for each thing an application may say
@@ -171,8 +214,8 @@ def install(  # noqa: PLR0913 - one argument for each thing an application may s
     >>> app = FastAPI()
     >>> install(app, Entitlements("sk_test_123"), customer=lambda request: request.state.org, upgrade_url="/pricing")
     """
-    starlette.install(
-        app,
+    middleware = Middleware(
+        EntitlementsMiddleware,
         entitlements,
         customer,
         upgrade_url=upgrade_url,
@@ -181,6 +224,7 @@ def install(  # noqa: PLR0913 - one argument for each thing an application may s
         handler=handler,
         preload=preload,
     )
+    starlette.put_inside(app, middleware)
     document(app, Terms(status, hide, upgrade_url))
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import routing
-
-from entitlements.guard import MARK, gates_of
 from entitlements.terms import Terms
+from entitlements.web.fastapi_routes import gates_in, served
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from fastapi import FastAPI
     from fastapi.dependencies.models import Dependant
@@ -42,27 +40,14 @@ def document(app: FastAPI, application: Terms) -> None:
 
 
 def _gated_operations(app: FastAPI, schema: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[Gate]]]:
-    for route in _routes(app):
+    for route in served(app):
         dependant: Dependant | None = getattr(route, "dependant", None)
-        gates = [] if dependant is None else list(_gates_in(dependant))
+        gates = [] if dependant is None else list(gates_in(dependant))
         paths: dict[object, dict[str, dict[str, Any]]] = schema["paths"]
         operations = paths.get(getattr(route, "path_format", None), {})
         for method in (getattr(route, "methods", None) or ()) if gates else ():
             if method.lower() in operations:
                 yield operations[method.lower()], gates
-
-
-def _routes(app: FastAPI) -> Iterable[object]:
-    """List an application's routes as they are served: with the prefix and dependencies of where they are included."""
-    served: Callable[..., Iterable[object]] | None = getattr(routing, "iter_route_contexts", None)
-    return app.routes if served is None else served(app.routes)  # before 0.137 FastAPI copied what it included
-
-
-def _gates_in(dependant: Dependant) -> Iterator[Gate]:
-    for each in dependant.dependencies:
-        yield from _gates_in(each)
-    gate: Gate | None = getattr(dependant.call, MARK, None)
-    yield from gates_of(dependant.call) or (() if gate is None else (gate,))
 
 
 def _show(operation: dict[str, Any], gates: Iterable[Gate], application: Terms) -> None:

@@ -191,8 +191,6 @@ def install(  # noqa: PLR0913 - one argument for each thing an application may s
     >>> app = Starlette()
     >>> install(app, Entitlements("sk_test_123"), customer=lambda request: request.user.org, upgrade_url="/pricing")
     """
-    if app.middleware_stack is not None:
-        raise RuntimeError("install(app, ...) must come before the application serves its first request")
     middleware = Middleware(
         EntitlementsMiddleware,
         entitlements,
@@ -203,6 +201,18 @@ def install(  # noqa: PLR0913 - one argument for each thing an application may s
         handler=handler,
         preload=preload,
     )
+    put_inside(app, middleware)
+
+
+def put_inside(app: Starlette, middleware: Middleware) -> None:
+    """Put our middleware inside of all others, and the answers to refusals inside of that.
+
+    Raises:
+        InvalidSettings: what the middleware was told can't be right.
+        RuntimeError: the application serves already.
+    """
+    if app.middleware_stack is not None:
+        raise RuntimeError("install(app, ...) must come before the application serves its first request")
     middleware.cls(app, *middleware.args, **middleware.kwargs)  # made here too, for its complaints to come now
     app.user_middleware.append(middleware)
     for refusal, answer in exception_handlers.items():
