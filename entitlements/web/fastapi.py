@@ -145,9 +145,9 @@ class _Admission:
 class EntitlementsMiddleware(starlette.EntitlementsMiddleware):
     """Give every request and WebSocket a view of its customer, and turn refusals into responses.
 
-    It is Starlette's, argument for argument; see `install`, which puts it where it belongs. Before anything is served it
-    checks that every gate which the path operations name is in force; if one isn't, the application doesn't start, and
-    serves nothing where the server goes on without.
+    It is Starlette's, argument for argument; see `install`, which puts it where it belongs. Before anything is served
+    it checks that every gate which the path operations name is in force; if one isn't, the application doesn't start,
+    and serves nothing where the server goes on without.
 
     Raises:
         InvalidSettings: something that it was told can't be right.

@@ -71,7 +71,7 @@ def _lost(dependant: Dependant) -> Iterator[str]:
     """Say of each gate that a call's annotations hold and that FastAPI doesn't ask, why it doesn't."""
     if dependant.call is None or isinstance(getattr(dependant.call, "__signature__", None), inspect.Signature):
         return  # what brings its own signature has no annotations to be read wrongly
-    standing = [each.call for each in dependant.dependencies]
+    standing = {each.name for each in dependant.dependencies if hasattr(each.call, MARK)}
     for name, parameter in get_typed_signature(dependant.call).parameters.items():
         if isinstance(parameter.annotation, ForwardRef):
             text = parameter.annotation.__forward_arg__
@@ -81,6 +81,7 @@ def _lost(dependant: Dependant) -> Iterator[str]:
                     "its names where they can be found at run time, or use dependencies=[...]"
                 )
         elif get_origin(parameter.annotation) is Annotated:
-            gates = [each for each in get_args(parameter.annotation) if isinstance(each, params.Depends)]
-            if any(hasattr(each, MARK) and each.dependency not in standing for each in gates):
+            said = [each for each in get_args(parameter.annotation) if isinstance(each, params.Depends)]
+            gated = any(hasattr(each, MARK) for each in said)
+            if gated and (len(said) > 1 or name not in standing):
                 yield f"{name} has several dependencies, of which FastAPI takes the last: give each a parameter"

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from fastapi import FastAPI
 from web_asgi import exchanging
 from web_fastapi import KINDS, fastapi_app
 from web_starlette import customer_of
@@ -23,12 +22,12 @@ class TestInstalled(GateContract):
         self.guard(app, shop, said)
         yield exchanging(app)
 
-    def guard(self, app: FastAPI, shop, said):
+    def guard(self, app, shop, said):
         install(app, shop.ents, customer_of(shop), **said)
 
 
 class TestMiddlewareAlone(TestInstalled):
     """An application that was given the middleware and nothing else."""
 
-    def guard(self, app: FastAPI, shop, said):
+    def guard(self, app, shop, said):
         app.add_middleware(EntitlementsMiddleware, entitlements=shop.ents, customer=customer_of(shop), **said)
