@@ -2,13 +2,14 @@
 
 reply = asyncio.run(call(app, path="/report", accept="text/html"))
 sent = asyncio.run(connect(app, "one message"))
-exchange = exchanging(app)                # what a GateContract asks of
+with exchanging(app) as exchange: ...     # what a GateContract asks for
 """
 
 from __future__ import annotations
 
 import asyncio
 import string
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -17,7 +18,7 @@ from web_reply import Reply
 from entitlements.testing import Reply as Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from entitlements.testing import Ask
     from entitlements.web.asgi_types import ASGIApp, Message
@@ -90,9 +91,10 @@ async def connect(
     return talk.sent
 
 
-def exchanging(app: ASGIApp) -> Callable[[Ask], Answer]:
+@contextmanager
+def exchanging(app: ASGIApp) -> Iterator[Callable[[Ask], Answer]]:
     """Exchange requests for replies with an application, its errors passed on."""
-    return lambda ask: asyncio.run(_opened(app, ask) if ask.method == "WEBSOCKET" else _answered(app, ask))
+    yield lambda ask: asyncio.run(_opened(app, ask) if ask.method == "WEBSOCKET" else _answered(app, ask))
 
 
 async def _answered(app: ASGIApp, ask: Ask) -> Answer:

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import contextmanager
 
 from web_asgi import exchanging
+from web_uvicorn import over_uvicorn
 
 from entitlements import requires_feature
 from entitlements.testing import GateContract
@@ -87,6 +88,8 @@ class TestASGI(GateContract):
     mounts = ("", "/mounted/here")
     hides_as_its_own = False
 
+    client = staticmethod(exchanging)
+
     @contextmanager
     def serve(self, shop, endpoints, *, mount="", **said):
         apps = {
@@ -115,4 +118,13 @@ class TestASGI(GateContract):
         async def served(scope, receive, send):
             await (hook if scope["path"] == self.webhook else site)(scope, receive, send)
 
-        yield exchanging(served)
+        with self.client(served) as exchange:
+            yield exchange
+
+
+class TestOverUvicorn(TestASGI):
+    """The same over the wire, by a real server and real clients."""
+
+    kinds = ("async def", "stream", "websocket")
+    mounts = ("/mounted",)
+    client = staticmethod(over_uvicorn)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from web_asgi import exchanging
 from web_fastapi import KINDS, fastapi_app
 from web_starlette import customer_of
+from web_uvicorn import over_uvicorn
 
 from entitlements.testing import GateContract
 from entitlements.web.fastapi import EntitlementsMiddleware, install
@@ -16,11 +17,14 @@ class TestInstalled(GateContract):
     kinds = tuple(KINDS)
     mounts = ("", "/prefix", "/sub")
 
+    client = staticmethod(exchanging)
+
     @contextmanager
     def serve(self, shop, endpoints, *, mount="", **said):
         app = fastapi_app(shop, endpoints, mount, self.webhook)
         self.guard(app, shop, said)
-        yield exchanging(app)
+        with self.client(app) as exchange:
+            yield exchange
 
     def guard(self, app, shop, said):
         install(app, shop.ents, customer_of(shop), **said)
@@ -31,3 +35,11 @@ class TestMiddlewareAlone(TestInstalled):
 
     def guard(self, app, shop, said):
         app.add_middleware(EntitlementsMiddleware, entitlements=shop.ents, customer=customer_of(shop), **said)
+
+
+class TestOverUvicorn(TestInstalled):
+    """The same over the wire, by a real server and real clients."""
+
+    kinds = ("async def", "def", "stream", "websocket")
+    mounts = ("/sub",)
+    client = staticmethod(over_uvicorn)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from starlette.middleware import Middleware
 from web_asgi import exchanging
 from web_starlette import KINDS, customer_of, starlette_app
+from web_uvicorn import over_uvicorn
 
 from entitlements.testing import GateContract
 from entitlements.web.starlette import EntitlementsMiddleware, install
@@ -16,11 +17,14 @@ class TestInstalled(GateContract):
     kinds = tuple(KINDS)
     mounts = ("", "/mounted", "/sub")
 
+    client = staticmethod(exchanging)
+
     @contextmanager
     def serve(self, shop, endpoints, *, mount="", **said):
         app = starlette_app(shop, endpoints, mount, self.webhook)
         self.guard(app, shop, said)
-        yield exchanging(app)
+        with self.client(app) as exchange:
+            yield exchange
 
     def guard(self, app, shop, said):
         install(app, shop.ents, customer_of(shop), **said)
@@ -39,4 +43,13 @@ class TestAround(TestInstalled):
     @contextmanager
     def serve(self, shop, endpoints, *, mount="", **said):
         app = starlette_app(shop, endpoints, mount, self.webhook)
-        yield exchanging(EntitlementsMiddleware(app, shop.ents, customer_of(shop), **said))
+        with self.client(EntitlementsMiddleware(app, shop.ents, customer_of(shop), **said)) as exchange:
+            yield exchange
+
+
+class TestOverUvicorn(TestInstalled):
+    """The same over the wire, by a real server and real clients."""
+
+    kinds = ("async def", "def", "stream", "websocket")
+    mounts = ("/sub",)
+    client = staticmethod(over_uvicorn)
