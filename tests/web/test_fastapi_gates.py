@@ -40,6 +40,6 @@ class TestMiddlewareAlone(TestInstalled):
 class TestOverUvicorn(TestInstalled):
     """The same over the wire, by a real server and real clients."""
 
-    kinds = ("async def", "def", "stream", "websocket")
+    kinds = ("async def", "stream", "websocket")
     mounts = ("/sub",)
     client = staticmethod(over_uvicorn)

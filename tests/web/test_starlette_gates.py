@@ -50,6 +50,6 @@ class TestAround(TestInstalled):
 class TestOverUvicorn(TestInstalled):
     """The same over the wire, by a real server and real clients."""
 
-    kinds = ("async def", "def", "stream", "websocket")
+    kinds = ("async def", "stream", "websocket")
     mounts = ("/sub",)
     client = staticmethod(over_uvicorn)
