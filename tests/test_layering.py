@@ -25,6 +25,7 @@ FLOORS = [
     {"guard"},
     {"gate"},
     {"", "web", "testing"},
+    {"audit"},
     {"demo", "cli", "__main__"},
 ]
 BESIDE = {"emulator"}  # imports nothing of the library, and is imported by cli, demo and testing only
