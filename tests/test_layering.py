@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent / "entitlements"
 
 # From the ground up. A module may import from its own floor and from the floors below it.
 FLOORS = [
-    {"errors", "clocks", "forks", "seldom", "requirement", "pinned", "question", "stats"},
-    {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed"},
+    {"errors", "clocks", "extras", "forks", "seldom", "requirement", "pinned", "question", "stats"},
+    {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed", "health"},
     {"cache"},
     {"catalog"},
     {"sources", "feeds", "judge"},
@@ -22,7 +22,7 @@ FLOORS = [
     {"customer", "resolver"},
     {"bound"},
     {"gate"},
-    {"", "web", "testing"},
+    {"", "web", "openfeature", "testing"},
     {"demo", "cli", "__main__"},
 ]
 BESIDE = {"emulator"}  # imports nothing of the library, and is imported by cli, demo and testing only
