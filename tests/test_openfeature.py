@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from controlled import Ask, HeldTruth, wait_for
-from flag_outcomes import EXPECTED, OUTCOMES, World
+from controlled import Ask, HeldTruth
+from flag_outcomes import ALICE, BOB, CAROL, EXPECTED, OUTCOMES, World
 from openfeature import api
-from openfeature.evaluation_context import EvaluationContext
-from openfeature.event import ProviderEvent
 from openfeature.exception import ErrorCode, FlagNotFoundError, GeneralError
 from openfeature.flag_evaluation import FlagEvaluationDetails, Reason
 from openfeature.hook import Hook
@@ -18,21 +16,13 @@ from openfeature.provider import ProviderStatus
 from entitlements import Entitlements, InvalidInput
 from entitlements.openfeature import EntitlementsProvider
 
-ALICE, BOB, CAROL = (EvaluationContext(f"cus_{number}") for number in (1, 2, 3))
 DEFAULTS = {"boolean": [True, False], "string": ["s"], "integer": [7], "float": [0.5], "object": [{"a": 1}, ["b"]]}
 
 
 @pytest.fixture(name="world")
 def _world():
-    world = World()
-    yield world
-    api.shutdown()
-    world.close()
-
-
-def client_of(ents: Entitlements, domain: str | None = None):
-    api.set_provider_and_wait(EntitlementsProvider(ents), domain)
-    return api.get_client(domain)
+    with World() as world:
+        yield world
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
@@ -41,7 +31,7 @@ def client_of(ents: Entitlements, domain: str | None = None):
 def test_every_outcome_has_its_value_reason_and_code(world, outcome, kind, default, way):
     """Whatever a question comes to, for whatever type, awaited or not: a fact is a fact, the rest is the default."""
     key, context = OUTCOMES[outcome](world)
-    client, asked = client_of(world.ents), len(world.shop.calls)
+    client, asked = world.client(), len(world.shop.calls)
     if way == "sync":
         details = getattr(client, f"get_{kind}_details")(key, default, context)
     else:
@@ -64,7 +54,7 @@ def test_the_table_of_outcomes_is_whole():
 
 def test_an_allow_says_what_it_rests_on(world):
     """The metadata has why, from where and how old; and nobody's id."""
-    client = client_of(world.ents)
+    client = world.client()
     client.get_boolean_details("exports", False, ALICE)
     world.clock.tick(12)
     assert client.get_boolean_details("exports", False, ALICE) == FlagEvaluationDetails(
@@ -77,7 +67,7 @@ def test_an_allow_says_what_it_rests_on(world):
 
 def test_a_refusal_says_what_would_unlock_it(world):
     """The metadata of a no has the names of the products that include the feature."""
-    assert client_of(world.ents).get_boolean_details("exports", True, BOB) == FlagEvaluationDetails(
+    assert world.client().get_boolean_details("exports", True, BOB) == FlagEvaluationDetails(
         flag_key="exports",
         value=False,
         reason=Reason.TARGETING_MATCH,
@@ -88,7 +78,7 @@ def test_a_refusal_says_what_would_unlock_it(world):
 def test_a_don_t_know_says_why_and_when_to_ask_again(world):
     """The error names what stood in the way, without anybody's id; asking again makes sense in a second."""
     world.fail()
-    details = client_of(world.ents).get_boolean_details("exports", True, ALICE)
+    details = world.client().get_boolean_details("exports", True, ALICE)
     retry_after = details.flag_metadata["retry_after"]
     assert details == FlagEvaluationDetails(
         flag_key="exports",
@@ -116,7 +106,7 @@ MESSAGES = {
 def test_an_error_names_the_value_the_rule_and_the_next_step(world, outcome):
     """What a programmer got wrong is said in words, with nothing in the metadata."""
     key, context = OUTCOMES[outcome](world)
-    details = client_of(world.ents).get_boolean_details(key, False, context)
+    details = world.client().get_boolean_details(key, False, context)
     assert (details.error_message, details.flag_metadata) == (MESSAGES[outcome], {})
 
 
@@ -141,7 +131,7 @@ def test_a_provider_asked_by_hand_raises_nothing(world):
 
 def test_a_hit_is_answered_without_a_thread_or_a_wait(world):
     """Awaiting a warm answer suspends nothing: the first step of the coroutine is its last, loop or no loop."""
-    client = client_of(world.ents)
+    client = world.client()
     client.get_boolean_value("exports", False, ALICE)
     with pytest.raises(StopIteration) as ended:
         client.get_boolean_value_async("exports", False, ALICE).send(None)
@@ -152,7 +142,9 @@ def test_a_slow_stripe_doesn_t_block_the_loop():
     """While thirty-two evaluations await one customer's fetch, the loop goes on, and one call is made."""
     truth = HeldTruth({"cus_1": {"exports"}})
 
-    async def evaluate(client) -> list[bool]:
+    async def evaluate(ents) -> list[bool]:
+        api.set_provider_and_wait(EntitlementsProvider(ents))
+        client = api.get_client()
         asking = [asyncio.ensure_future(client.get_boolean_value_async("exports", False, ALICE)) for _ in range(32)]
         while not truth.calls:
             await asyncio.sleep(0)
@@ -160,7 +152,7 @@ def test_a_slow_stripe_doesn_t_block_the_loop():
         return await asyncio.gather(*asking)
 
     with Entitlements(source=truth) as ents:
-        assert asyncio.run(evaluate(client_of(ents))) == [True] * 32
+        assert asyncio.run(evaluate(ents)) == [True] * 32
         api.shutdown()
     assert truth.calls == ["cus_1"]
 
@@ -185,7 +177,7 @@ def test_cancelling_an_evaluation_harms_no_other():
 
 def test_many_threads_share_one_provider(world):
     """Sixteen threads over three customers have each their own customer's answer."""
-    client = client_of(world.ents)
+    client = world.client()
 
     def evaluate() -> set[tuple[bool, bool, bool]]:
         return {
@@ -213,7 +205,7 @@ class Overheard(Hook):
 
 def test_hooks_say_who_asks_and_hear_what_came_of_it(world):
     """A hook's context is the provider's, an answer goes to `after`, and an error to `error` as its own class."""
-    client, hook = client_of(world.ents), Overheard()
+    client, hook = world.client(), Overheard()
     client.add_hooks([hook])
     assert client.get_boolean_value("exports", False)
     client.get_boolean_value("export", False)
@@ -228,7 +220,7 @@ def test_hooks_say_who_asks_and_hear_what_came_of_it(world):
 
 def test_the_customer_may_come_from_any_level_of_context(world):
     """The targeting key is OpenFeature's to merge: the API's, the client's, the call's."""
-    client = client_of(world.ents)
+    client = world.client()
     api.set_evaluation_context(ALICE)
     answers = [client.get_boolean_value("exports", False)]
     client.context = BOB
@@ -236,105 +228,9 @@ def test_the_customer_may_come_from_any_level_of_context(world):
     assert answers == [True, False, True]
 
 
-class Heard(list):
-    """The names and messages of the events that a client's handlers were called with."""
-
-    def __init__(self, client) -> None:
-        super().__init__()
-        for event in ProviderEvent:
-            client.add_handler(event, lambda details, event=event: self.append((event.name, details.message)))
-        wait_for(lambda: self == [("PROVIDER_READY", None)])  # the SDK's own: it was ready before we listened
-        self.clear()
-
-
-READY = ("PROVIDER_READY", "Stripe answers again")
-STALE = ("PROVIDER_STALE", "Stripe fails: customers seen lately keep what they have")
-ERROR = ("PROVIDER_ERROR", "cannot tell whether the customer has 'exports': OSError: no way to Stripe for cus_…")
-
-
-def test_an_outage_is_told_as_it_begins_as_it_grows_and_as_it_ends(world):
-    """Old answers standing in for a failing Stripe are PROVIDER_STALE, none is _ERROR, and a fresh one _READY."""
-    client = client_of(world.ents)
-    world.warm("cus_1", age=700)
-    heard = Heard(client)
-    world.fail()
-    assert [client.get_boolean_value("exports", False, ALICE) for _ in range(5)] == [True] * 5
-    wait_for(lambda: heard == [STALE])
-    assert client.get_provider_status() is ProviderStatus.STALE
-    assert [client.get_boolean_value("exports", True, BOB) for _ in range(5)] == [True] * 5
-    wait_for(lambda: heard == [STALE, ERROR])
-    assert client.get_provider_status() is ProviderStatus.ERROR
-    world.shop.failing = None
-    assert [client.get_boolean_value("exports", True, CAROL) for _ in range(5)] == [False] * 5
-    wait_for(lambda: heard == [STALE, ERROR, READY])
-    assert client.get_provider_status() is ProviderStatus.READY
-
-
-def test_a_refresh_behind_an_answer_is_no_event_until_it_fails(world):
-    """An answer with a refresh behind it is the everyday; once the refresh failed, the next one is told."""
-    client = client_of(world.ents)
-    world.warm("cus_1", age=400)
-    heard = Heard(client)
-    details = client.get_boolean_details("exports", False, ALICE)
-    assert (details.reason, client.get_provider_status()) == (Reason.STALE, ProviderStatus.READY)
-    wait_for(lambda: world.ents.check("cus_1", "exports").age == 0)  # the refresh has landed
-    world.clock.tick(400)
-    world.fail()
-    client.get_boolean_value("exports", False, ALICE)
-    wait_for(lambda: world.ents.stats().failures)
-    assert client.get_provider_status() is ProviderStatus.READY
-    client.get_boolean_value("exports", False, ALICE)
-    wait_for(lambda: heard == [STALE])
-
-
-def test_an_outage_among_many_threads_is_told_once(world):
-    """However many evaluations fail, awaited or not, on however many threads, the outage is one event."""
-    provider = EntitlementsProvider(world.ents)
-    told = []
-    provider.attach(lambda _, event, details: told.append((event, details.error_code)))
-    world.fail()
-
-    def evaluate(number: int) -> None:
-        for turn in range(20):
-            context = EvaluationContext(f"cus_{number}_{turn}")
-            provider.resolve_boolean_details("exports", False, context)
-            asyncio.run(provider.resolve_boolean_details_async("exports", False, context))
-
-    for ask in [Ask(lambda number=number: evaluate(number)) for number in range(8)]:
-        ask.answer()
-    assert told == [(ProviderEvent.PROVIDER_ERROR, ErrorCode.GENERAL)]
-
-
-def test_an_event_that_can_t_be_told_costs_no_answer(world, caplog):
-    """A listener that fails, as one that is being detached does, takes nothing from the answer."""
-
-    def fail(*_: object) -> None:
-        raise RuntimeError("cannot schedule new futures after shutdown")
-
-    provider = EntitlementsProvider(world.ents)
-    provider.attach(fail)
-    world.warm("cus_1", age=700)
-    world.fail()
-    assert provider.resolve_boolean_details("exports", False, ALICE).value is True
-    assert [record.message for record in caplog.records] == ["OpenFeature could not be told PROVIDER_STALE"]
-
-
-def test_a_provider_set_again_begins_well(world):
-    """OpenFeature takes a provider that was set anew for ready, and so it is, until an answer says otherwise."""
-    provider = EntitlementsProvider(world.ents)
-    world.fail()
-    for _ in range(2):
-        api.set_provider_and_wait(provider)
-        client = api.get_client()
-        assert client.get_provider_status() is ProviderStatus.READY
-        client.get_boolean_value("exports", False, ALICE)
-        assert client.get_provider_status() is ProviderStatus.ERROR
-        api.shutdown()
-
-
 def test_shutting_the_provider_down_leaves_the_instance_open(world):
     """The instance is the application's: other providers and gates go on asking it."""
-    client = client_of(world.ents)
+    client = world.client()
     assert client.get_boolean_value("exports", False, ALICE)
     api.shutdown()
     assert world.ents.has_feature("cus_1", "exports")
@@ -343,9 +239,8 @@ def test_shutting_the_provider_down_leaves_the_instance_open(world):
 
 def test_domains_have_providers_of_their_own(world):
     """Two instances behind two domains keep their answers and their troubles apart; a third domain shares the first."""
-    elsewhere = World()
-    with elsewhere.lax, elsewhere.strict:
-        one, other = client_of(world.ents, "one"), client_of(elsewhere.ents, "other")
+    with World() as elsewhere:
+        one, other = world.client("one"), elsewhere.client("other")
         api.set_provider_and_wait(one.provider, "third")
         elsewhere.shop.held = {"cus_1": {"sso"}}
         elsewhere.fail()
@@ -357,7 +252,7 @@ def test_domains_have_providers_of_their_own(world):
 
 def test_it_has_a_name_and_takes_nothing_but_an_instance(world):
     """The metadata names the provider; anything that is no Entitlements is refused where it is given."""
-    client_of(world.ents)
+    world.client()
     assert api.get_provider_metadata().name == "entitlements"
     with pytest.raises(InvalidInput) as refused:
         EntitlementsProvider("sk_test_123")

@@ -10,18 +10,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from controlled import Clock, Truth
+from openfeature import api
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
 from entitlements import Entitlements, Offer
 from entitlements.catalog import Contents
+from entitlements.openfeature import EntitlementsProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
 
-__all__ = ["EXPECTED", "OUTCOMES", "PRO", "TEAM", "World"]
+    from openfeature.client import OpenFeatureClient
 
+__all__ = ["ALICE", "BOB", "CAROL", "EXPECTED", "OUTCOMES", "World"]
+
+ALICE, BOB, CAROL = (EvaluationContext(f"cus_{number}") for number in (1, 2, 3))  # she has exports, and they nothing
 PRO, TEAM = Offer("prod_pro", "Pro"), Offer("prod_team", "Team")
 
 
@@ -47,9 +53,18 @@ class World:
         self.strict = Entitlements(source=self.shop, clock=self.clock, strict=True)
         self.ents = self.lax  # who is asked
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        api.shutdown()
         self.lax.close()
         self.strict.close()
+
+    def client(self, domain: str | None = None) -> OpenFeatureClient:
+        """Give OpenFeature's client, with a provider behind it that asks the instance in use."""
+        api.set_provider_and_wait(EntitlementsProvider(self.ents), domain)
+        return api.get_client(domain)
 
     def warm(self, customer: str, *, age: float) -> None:
         """Have a customer's features in memory, and let them grow old."""
@@ -114,7 +129,7 @@ OUTCOMES = {
     "unknown to Stripe": _asked("exports", _on("cus_nobody")),
     "cannot tell": _asked("exports", _on("cus_1"), World.fail),
     "cannot tell, refused before": _asked("exports", _on("cus_2"), lambda world: world.fail_after("cus_2", age=400)),
-    "closed": _asked("exports", _on("cus_1"), World.close),
+    "closed": _asked("exports", _on("cus_1"), lambda world: world.ents.close()),
     "unknown key": _asked("export", _on("cus_1")),
     "unknown key, never bought": _asked("export", _on(NeverBought())),
     "unknown key, strict": _asked("export", _on("cus_1"), _be_strict),
