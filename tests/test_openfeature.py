@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from controlled import Ask, HeldTruth
+from controlled import Ask, HeldTruth, wait_for
 from flag_outcomes import ALICE, BOB, CAROL, EXPECTED, OUTCOMES, World
 from openfeature import api
+from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode, FlagNotFoundError, GeneralError
 from openfeature.flag_evaluation import FlagEvaluationDetails, Reason
 from openfeature.hook import Hook
@@ -120,13 +121,15 @@ def test_what_nobody_foresaw_is_logged_with_its_traceback(world, caplog):
 
 
 def test_a_provider_asked_by_hand_raises_nothing(world):
-    """Even something that is no context at all is an error code, awaited or not."""
+    """Even something that is no context at all is an error code, awaited or not; an empty id is a missing one."""
     provider = EntitlementsProvider(world.ents)
     told = [
         provider.resolve_boolean_details("exports", True, "cus_1"),
         asyncio.run(provider.resolve_boolean_details_async("exports", True, "cus_1")),
     ]
     assert [(each.value, each.error_code) for each in told] == [(True, ErrorCode.GENERAL)] * 2
+    empty = provider.resolve_boolean_details("exports", True, EvaluationContext(""))
+    assert (empty.value, empty.error_code) == (True, ErrorCode.TARGETING_KEY_MISSING)
 
 
 def test_a_hit_is_answered_without_a_thread_or_a_wait(world):
@@ -248,6 +251,14 @@ def test_domains_have_providers_of_their_own(world):
         assert [client.get_boolean_value("exports", False, ALICE) for client in clients] == [True, False, True]
         statuses = [client.get_provider_status() for client in clients]
         assert statuses == [ProviderStatus.READY, ProviderStatus.ERROR, ProviderStatus.READY]
+
+
+def test_a_provider_that_is_set_without_waiting_is_ready_soon(world):
+    """Until the SDK has initialized it, the default is the answer; from then on the customer's own."""
+    api.set_provider(EntitlementsProvider(world.ents))
+    client = api.get_client()
+    wait_for(lambda: client.get_provider_status() is ProviderStatus.READY)
+    assert client.get_boolean_value("exports", False, ALICE)
 
 
 def test_it_has_a_name_and_takes_nothing_but_an_instance(world):

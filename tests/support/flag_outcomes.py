@@ -35,9 +35,12 @@ class Shop(Truth):
     """A source with a catalogue."""
 
     def __init__(self) -> None:
-        super().__init__({"cus_1": {"exports"}, "cus_2": set()})
+        super().__init__({"cus_1": {"exports", "archived"}, "cus_2": set()})
+        self.catalog_fails = False
 
     def catalog(self) -> Contents:
+        if self.catalog_fails:
+            raise OSError("no catalogue")
         return Contents.of({"exports": [PRO, TEAM], "sso": [TEAM]})
 
 
@@ -80,6 +83,12 @@ class World:
         self.warm(customer, age=age)
         self.fail()
 
+    def fail_catalog_after(self, seconds: float) -> None:
+        """Have the catalogue read, or not if that is no time ago, and fail from then on."""
+        if seconds:
+            self.warm("cus_2", age=seconds)
+        self.shop.catalog_fails = True
+
 
 class NeverBought:
     """Somebody known to the application who never bought anything."""
@@ -118,6 +127,7 @@ def _be_strict(world: World) -> None:
 OUTCOMES = {
     "allowed, fetched": _asked("exports", _on("cus_1")),
     "allowed, cached": _asked("exports", _on("cus_1"), lambda world: world.warm("cus_1", age=299 * 0.9)),
+    "allowed, in no catalogue": _asked("archived", _on("cus_1"), lambda world: world.warm("cus_2", age=0)),
     "allowed, stale": _asked("exports", _on("cus_1"), lambda world: world.warm("cus_1", age=400)),
     "allowed, stale while Stripe fails": _asked(
         "exports", _on("cus_1"), lambda world: world.fail_after("cus_1", age=700)
@@ -125,6 +135,8 @@ OUTCOMES = {
     "refused, fetched": _asked("exports", _on("cus_2")),
     "refused, cached": _asked("exports", _on("cus_2"), lambda world: world.warm("cus_2", age=5)),
     "refused, verified": _asked("exports", _on("cus_2"), lambda world: world.warm("cus_2", age=10)),
+    "refused, no catalogue": _asked("export", _on("cus_2"), lambda world: world.fail_catalog_after(0)),
+    "refused, old catalogue": _asked("export", _on("cus_1"), lambda world: world.fail_catalog_after(20)),
     "refused, never bought": _asked("exports", _on(NeverBought())),
     "unknown to Stripe": _asked("exports", _on("cus_nobody")),
     "cannot tell": _asked("exports", _on("cus_1"), World.fail),
@@ -149,11 +161,14 @@ OUTCOMES = {
 EXPECTED: dict[str, tuple[bool | None, Reason, ErrorCode | None]] = {
     "allowed, fetched": (True, Reason.TARGETING_MATCH, None),
     "allowed, cached": (True, Reason.CACHED, None),
+    "allowed, in no catalogue": (True, Reason.TARGETING_MATCH, None),
     "allowed, stale": (True, Reason.STALE, None),
     "allowed, stale while Stripe fails": (True, Reason.STALE, None),
     "refused, fetched": (False, Reason.TARGETING_MATCH, None),
     "refused, cached": (False, Reason.CACHED, None),
     "refused, verified": (False, Reason.TARGETING_MATCH, None),
+    "refused, no catalogue": (False, Reason.TARGETING_MATCH, None),
+    "refused, old catalogue": (False, Reason.TARGETING_MATCH, None),
     "refused, never bought": (False, Reason.TARGETING_MATCH, None),
     "unknown to Stripe": (False, Reason.TARGETING_MATCH, None),
     "cannot tell": (None, Reason.ERROR, ErrorCode.GENERAL),
