@@ -99,11 +99,19 @@ def _guard_call(gate: Gate, function: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the function takes and gives
         view = view_bound()
         if view is not None:
-            if key in view.pin:
-                if view.pinned_at <= monotonic() < view.pinned_until:
-                    view.asked = True
+            if view.live:  # as `Answers.admits` does it, without the call
+                core = view.core
+                snapshot = core.cache.warm.get(view.stripe_customer_id)  # type: ignore[arg-type]  # nobody is there as None
+                if (
+                    snapshot is not None
+                    and key in snapshot.features
+                    and core.fences.tokens[snapshot.slot] == snapshot.token
+                    and snapshot.began <= monotonic() < snapshot.deadline
+                ):
+                    snapshot.visited = True
                     return function(*args, **kwargs)
-            elif view.live and view.core.cache.admits(view.stripe_customer_id, key):
+            elif key in view.pin and view.pinned_at <= monotonic() < view.pinned_until:
+                view.asked = True
                 return function(*args, **kwargs)
         asked = gate.asked(args, kwargs)
         if asked.admitted():
