@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
+from entitlements import overridden
 from entitlements import token as freshness_token
 from entitlements.core import Core, identify
 from entitlements.customer import Customer
@@ -111,13 +112,19 @@ class Entitlements:
             clock=_callable("clock", clock, "that returns seconds"),
             observer=_callable("observer", observer, "that takes one record"),
         )
-        # The hot path reads these and `monotonic`. With a clock of its own, an instance finds nothing on it.
-        self._entries: Mapping[str, Snapshot] = {} if clock else self._core.cache.shelf.customers.entries
+        # The hot path reads these and `monotonic`. With a clock of its own, an instance finds nothing on it; nor does
+        # any while a test overrides something.
+        self._entries: Mapping[str, Snapshot] = {}
+        self._warm: Mapping[str, Snapshot] = {} if clock else self._core.cache.shelf.customers.entries
+        overridden.on_switch(self._take_entries)
         self._core.fences.on_move(self._take_tokens)
         self._take_tokens()
         # An observer hears of every refusal, so none is given on the hot path.
         self._known_keys: AbstractSet[str] = frozenset() if observer else self._core.judge.known_keys
         self._recheck_after = self._core.judge.recheck_after
+
+    def _take_entries(self) -> None:
+        self._entries = {} if overridden.anywhere else self._warm
 
     def _take_tokens(self) -> None:
         self._tokens = self._core.fences.tokens

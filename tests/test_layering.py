@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "entitlements"
 
 # From the ground up. A module may import from its own floor and from the floors below it.
 FLOORS = [
-    {"errors", "clocks", "forks", "seldom", "requirement", "pinned", "question", "stats"},
+    {"errors", "clocks", "forks", "seldom", "requirement", "pinned", "question", "stats", "overridden"},
     {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed"},
     {"cache"},
     {"catalog"},

@@ -1,4 +1,4 @@
-"""A kit for your own tests: faults of the network, and the contracts of what the library is built on.
+"""A kit for your own tests: sources, clocks and overrides, faults of the network, and contracts to keep.
 
 Nothing is loaded before it is asked for: `import entitlements.testing` costs neither pytest nor requests.
 """
@@ -10,18 +10,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from entitlements.sources.static import StaticSource
     from entitlements.testing.cache_contract import CacheContract, SharedCacheContract
+    from entitlements.testing.emulated import EmulatedStripe
     from entitlements.testing.fault_proxy import FaultProxy
+    from entitlements.testing.manual_clock import ManualClock
+    from entitlements.testing.overriding import OverrideOutsideTests, override
     from entitlements.testing.source_contract import SourceContract, SourceWorld
 
-__all__ = ["CacheContract", "FaultProxy", "SharedCacheContract", "SourceContract", "SourceWorld"]
+__all__ = [
+    "CacheContract",
+    "EmulatedStripe",
+    "FaultProxy",
+    "ManualClock",
+    "OverrideOutsideTests",
+    "SharedCacheContract",
+    "SourceContract",
+    "SourceWorld",
+    "StaticSource",
+    "override",
+]
 
 _HOMES: Final = {
-    "CacheContract": "cache_contract",
-    "FaultProxy": "fault_proxy",
-    "SharedCacheContract": "cache_contract",
-    "SourceContract": "source_contract",
-    "SourceWorld": "source_contract",
+    "CacheContract": "testing.cache_contract",
+    "EmulatedStripe": "testing.emulated",
+    "FaultProxy": "testing.fault_proxy",
+    "ManualClock": "testing.manual_clock",
+    "OverrideOutsideTests": "testing.overriding",
+    "SharedCacheContract": "testing.cache_contract",
+    "SourceContract": "testing.source_contract",
+    "SourceWorld": "testing.source_contract",
+    "StaticSource": "sources.static",
+    "override": "testing.overriding",
 }
 
 if "pytest" in sys.modules:  # so that a promise that is broken says what was found instead
@@ -31,7 +51,7 @@ if "pytest" in sys.modules:  # so that a promise that is broken says what was fo
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"entitlements.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
