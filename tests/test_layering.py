@@ -162,8 +162,18 @@ def test_the_test_kit_s_public_names_are_these():
     """What a test may import from `entitlements.testing` is there, is documented, and is all there is."""
     from entitlements import testing
 
-    names = ["CacheContract", "FaultProxy", "SharedCacheContract", "SourceContract", "SourceWorld"]
-    assert sorted(testing.__all__) == names
+    assert sorted(testing.__all__) == [
+        "CacheContract",
+        "EmulatedStripe",
+        "FaultProxy",
+        "ManualClock",
+        "OverrideOutsideTests",
+        "SharedCacheContract",
+        "SourceContract",
+        "SourceWorld",
+        "StaticSource",
+        "override",
+    ]
     assert all(getattr(testing, name).__doc__ for name in testing.__all__)
     assert set(testing.__all__) <= set(dir(testing))
     with pytest.raises(AttributeError, match="no attribute 'FaultyProxy'"):
@@ -174,9 +184,9 @@ def test_every_public_method_says_what_it_does():
     """A public docstring begins with an imperative line and ends it with a full stop or a colon."""
     from entitlements import Entitlements
     from entitlements.customer import Customer
-    from entitlements.testing import FaultProxy
+    from entitlements.testing import EmulatedStripe, FaultProxy, ManualClock, StaticSource
 
-    for kind in (Entitlements, Customer, FaultProxy):
+    for kind in (Entitlements, Customer, EmulatedStripe, FaultProxy, ManualClock, StaticSource):
         for name in dir(kind):
             if not name.startswith("_") and callable(getattr(kind, name)):
                 line = (getattr(kind, name).__doc__ or "").strip().partition("\n")[0]
