@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from entitlements import Entitlements, InvalidSettings
@@ -48,21 +50,47 @@ def test_a_subscription_or_all_of_a_customer_s_are_cancelled(stripe):
         stripe.cancel("sub_none")
 
 
-def test_instances_hear_of_everything_at_once_and_of_no_more_than_that(stripe):
-    """By webhooks that they verify, however many; an instance that was to hear of none hears of none."""
-    hears, deaf = stripe.entitlements(), stripe.entitlements(webhooks=False)
+def test_an_instance_that_is_brought_no_webhooks_hears_of_nothing(stripe):
+    """Before the test says so."""
+    ents = stripe.entitlements(webhooks=False)
     stripe.subscribe("cus_1", "pro", features=["exports"])
-    asked = [hears.has_feature("cus_1", "exports"), deaf.has_feature("cus_1", "exports")]
-    assert asked == [True, True]
+    seen = [ents.has_feature("cus_1", "exports")]
+    stripe.cancel("cus_1")
+    seen.append(ents.has_feature("cus_1", "exports"))
+    for webhook in stripe.webhooks():
+        ents.handle_webhook(*webhook)
+    seen.append(ents.has_feature("cus_1", "exports"))
+    assert seen == [True, True, False]
+
+
+def test_instances_hear_of_everything_at_once_and_of_no_more_than_that(stripe):
+    """By webhooks that they verify, before the call that caused them returns."""
+    hears = stripe.entitlements()
+    stripe.subscribe("cus_1", "pro", features=["exports"])
+    assert hears.has_feature("cus_1", "exports")
     assert (hears.stats().live_feed, hears.stats().fetches) == (True, 1)
     hears.has_feature("cus_1", "exports")
     stripe.deliver()
     assert hears.has_feature("cus_1", "exports")
     assert hears.stats().fetches == 1
-    for number in range(30):  # more events than a page of them
-        stripe.subscribe(f"cus_many{number}", "pro")
     stripe.cancel("cus_1")
     assert not hears.has_feature("cus_1", "exports")
+
+
+def test_an_instance_hears_of_nothing_that_came_before_it(stripe):
+    """What was bought by then it sees when it asks."""
+    stripe.subscribe("cus_1", "pro", features=["exports"])
+    ents = stripe.entitlements()
+    stripe.deliver()
+    assert ents.has_feature("cus_1", "exports")
+    assert not ents.stats().live_feed
+
+
+def test_webhooks_are_taken_however_many_there_are(stripe):
+    """More than a page of them, each once, in their order."""
+    customers = [stripe.emulator.customer(f"cus_{number}") for number in range(230)]
+    events = [json.loads(payload) for payload, _ in stripe.webhooks()]
+    assert [event["data"]["object"]["id"] for event in events] == customers
 
 
 def test_webhooks_are_there_to_be_brought_to_one_s_own_endpoint(stripe):

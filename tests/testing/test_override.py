@@ -30,6 +30,7 @@ from entitlements import (
     Reason,
     Source,
     StripeError,
+    overridden,
     requires_feature,
 )
 from entitlements.bound import bind
@@ -211,6 +212,27 @@ def test_a_refusal_says_what_would_unlock_it_where_the_catalogue_is_loaded():
             assert ents.check("cus_1", "sso").unlock_with == pro
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "offered"),
+    [
+        ("any", {"exports": False, "sso": False}, ["Pro", "Team"]),
+        ("any", {"exports": False}, ["Pro", "Team"]),
+        ("all", {"exports": False, "sso": True}, ["Pro"]),
+        ("all", {"exports": False}, ["Pro"]),
+        ("all", {"exports": True}, ["Team"]),
+    ],
+)
+def test_what_is_offered_is_what_is_missing(kind, said, offered):
+    """For any of several, whatever brings one; for all of them, what brings those that are lacking."""
+    source = StaticSource({"cus_1": []}, products={"pro": {"features": ["exports"]}, "team": {"features": ["sso"]}})
+    with Entitlements(source=source) as ents:
+        ents.check("cus_1", "sso")  # by now the catalogue is loaded
+        core = core_of(ents)
+        with override("cus_1", said):
+            decision = core.run(core.decide("cus_1", Requirement(("exports", "sso"), any_of=kind == "any")))
+    assert (decision.reason, [offer.name for offer in decision.unlock_with]) == (Reason.NOT_ENTITLED, offered)
+
+
 CASES = {  # what is needed, what is said of "exports", what is true of "sso": the answer, and what it rests on
     ("all", True, True): (Reason.ENTITLED, Source.OVERRIDE),
     ("all", True, False): (Reason.NOT_ENTITLED, Source.FETCHED),
@@ -244,6 +266,7 @@ def test_a_request_that_began_before_sees_it_and_does_not_keep_it(truth, ents):
     """A view's pin stays what it was: the override lies over it, and is gone when it ends."""
     view = request_view(ents)
     assert view.features == {"sso"}
+    age = view.pinned().age
     with override("cus_1", exports=True, sso=False), bind(view):
         assert (view.features, "exports" in view, bool(view.check("sso")), bound_gate()) == (
             {"exports"},
@@ -251,11 +274,11 @@ def test_a_request_that_began_before_sees_it_and_does_not_keep_it(truth, ents):
             False,
             True,
         )
-        assert isinstance(view.pinned(), Pinned)
+        pin = view.pinned()
+        assert (type(pin), pin.age, pin.unavailable) == (Pinned, age, False)
     assert (view.features, "exports" in view, bool(view.check("sso"))) == ({"sso"}, False, True)
     with bind(view), pytest.raises(FeatureRequired):
         bound_gate()
-    assert view.pinned().age is not None
     assert truth.calls == ["cus_1"]
 
 
@@ -468,17 +491,42 @@ def test_no_word_is_taken_from_the_features_names(ents):
 # --- the hot path ----------------------------------------------------------------------------------------------------
 
 
-def test_instances_are_back_on_their_hot_path_when_the_last_one_ends(ents):
+def hot(ents):
+    """Say whether an instance answers what it remembers on its hot path."""
+    assert core_of(ents).cache.shelf.customers.entries, "it remembers nobody"
+    return ents._entries is core_of(ents).cache.shelf.customers.entries
+
+
+def test_instances_are_back_on_their_hot_path_when_the_last_one_ends(ents, truth):
     """While any override is in force, wherever, no instance answers on the hot path; then all do again."""
-    with Entitlements(source=Truth()) as other, Entitlements(source=Truth(), clock=Clock()) as slow:
+    with Entitlements(source=truth) as other, Entitlements(source=truth, clock=Clock()) as slow:
         every = [ents, other, slow]
-        hot = [each._entries is core_of(each).cache.shelf.customers.entries for each in every]
+        for each in every:
+            each.has_feature("cus_1", "sso")
+        seen = [[hot(each) for each in every]]
         with override("cus_1", exports=True):
-            with override("cus_3", exports=True), Entitlements(source=Truth()) as late:
-                pass
-            within = [each._entries for each in (*every, late)]
-        after = [each._entries is core_of(each).cache.shelf.customers.entries for each in (*every, late)]
-    assert (hot, within, after) == ([True, True, False], [{}, {}, {}, {}], [True, True, False, True])
+            with override("cus_3", exports=True), Entitlements(source=truth) as late:
+                late.has_feature("cus_1", "sso")
+                seen.append([hot(each) for each in (*every, late)])
+            seen.append([hot(each) for each in every])
+        seen.append([hot(each) for each in every])
+    assert seen == [[True, True, False], [False] * 4, [False] * 3, [True, True, False]]
+
+
+def test_an_instance_made_within_is_on_its_hot_path_afterwards(truth):
+    """Whenever an instance was made, it hears of the end."""
+    with override("cus_1", exports=True):
+        late = Entitlements(source=truth)
+    with late:
+        late.has_feature("cus_1", "sso")
+        assert hot(late)
+
+
+def test_nothing_is_kept_of_an_override_that_ended():
+    """A context that lives as long as the process doesn't collect what was said in it."""
+    with override("cus_1", exports=True):
+        assert overridden._innermost.get() is not None
+    assert overridden._innermost.get() is None
 
 
 def test_an_override_keeps_no_instance_alive():
