@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from entitlements import Entitlements, InvalidSettings
+from entitlements import Entitlements, InvalidSettings, Limits
 from entitlements.emulator import ApiError
+from entitlements.resolver import core_of
 from entitlements.testing import EmulatedStripe
 
 
@@ -61,6 +62,12 @@ def test_an_instance_that_is_brought_no_webhooks_hears_of_nothing(stripe):
         ents.handle_webhook(*webhook)
     seen.append(ents.has_feature("cus_1", "exports"))
     assert seen == [True, True, False]
+
+
+def test_no_question_waits_for_its_turn(stripe):
+    """Unless the test says how large the rate budget is."""
+    ents, slow = stripe.entitlements(), stripe.entitlements(limits=Limits(requests_per_second=3))
+    assert [core_of(each).cache._rate.sustained for each in (ents, slow)] == [1_000, 3]
 
 
 def test_instances_hear_of_everything_at_once_and_of_no_more_than_that(stripe):
