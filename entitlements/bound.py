@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from entitlements import overridden
 from entitlements.errors import InvalidInput
 from entitlements.resolver import Entitlements
 from entitlements.stripe.ids import shown
@@ -15,25 +16,36 @@ if TYPE_CHECKING:
 
     from entitlements.customer import RequestView
 
-__all__ = ["bind", "bound_view", "configure", "configured"]
+__all__ = ["bind", "bound", "bound_view", "configure", "configured"]
 
-_bound: ContextVar[RequestView | None] = ContextVar("entitlements_view", default=None)
+bound: Final[ContextVar[RequestView | None]] = ContextVar("entitlements_view", default=None)
 _configured: Entitlements | None = None
 
 
 @contextmanager
 def bind(view: RequestView | None) -> Generator[None]:
     """Bind a request's view for the gates within, and always unbind it: a reused thread must not see it."""
-    token = _bound.set(view)
+    token = bound.set(view)
+    _mind_overrides()
     try:
         yield
     finally:
-        _bound.reset(token)
+        bound.reset(token)
+        _mind_overrides()
+
+
+def _mind_overrides() -> None:
+    """Keep the gates from admitting by what the view around this code has pinned, where a test may say otherwise."""
+    if overridden.anywhere and (view := bound.get()) is not None:
+        view.leave_hot_path()
+
+
+overridden.on_begin(_mind_overrides)
 
 
 def bound_view() -> RequestView | None:
     """Give the view that the middleware around this code has bound, if any has."""
-    return _bound.get()
+    return bound.get()
 
 
 def configure(entitlements: Entitlements | None) -> None:

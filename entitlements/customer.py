@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from entitlements import overridden
 from entitlements.cache.wait import glance
-from entitlements.clocks import real_now
 from entitlements.core import on_a_loop
 from entitlements.decision import Decision, Source, enforced
 from entitlements.pinned import Pinned
@@ -26,6 +26,7 @@ __all__ = ["LIVE", "PIN_HOLDS", "Customer", "RequestView", "View"]
 
 PIN_HOLDS: Final = 5.0  # seconds in which a request sees one truth
 LIVE: Final = 0.0  # for what stays open for hours, as a WebSocket does: every question is answered as of now
+_NOTHING: Final = Pinned()
 
 
 class View(ABC):
@@ -130,27 +131,34 @@ class Customer(View):
 class RequestView(View):
     """The view that middleware binds: it pins at the first question, so that one request sees one truth.
 
-    A pin holds for some seconds of real time, no longer: a stream that goes on, or a task that outlives its request,
-    asks again. A refusal may be verified once; what was learnt then is pinned instead.
+    A pin holds for some seconds, no longer: a stream that goes on, or a task that outlives its request, asks again. A
+    refusal may be verified once; what was learnt then is pinned instead.
 
     Attributes:
         asked: whether anything was asked of it; the response then differs by customer, and no shared cache may keep it.
+        pin: what was pinned last, for the gates' hot path; empty until then, and where the pin is stale: that an old
+            answer admitted is worth telling.
+        pinned_until: until when, in seconds of `monotonic`.
+        live: whether every question is answered as of now.
+        cache: where a live view's gates look.
     """
 
     def __init__(self, core: Core, customer: str | None, *, anonymous: bool = False, holds: float = PIN_HOLDS) -> None:
         super().__init__(core, customer)
         self.anonymous = anonymous
         self.asked = False
+        self.pin = self._pin = _NOTHING
+        self.pinned_until = 0.0
+        self.live = holds <= LIVE
+        self.cache = core.cache
         self._holds = holds
-        self._pin: Pinned | None = None
-        self._pinned_at = 0.0
         self._verified = False
 
     def admits(self, need: Requirement) -> bool:
-        """Say whether what is pinned already admits; false says nothing yet. It is the gate's short way."""
+        """Say whether what is pinned already admits, and isn't stale; false says nothing yet."""
         self.asked = True
         pin = self._held()
-        return pin is not None and need.met_by(pin)
+        return pin is not None and not pin.unavailable and need.met_by(pin)
 
     def decide(self, need: Requirement) -> Generator[Wait, None, Decision]:
         """Answer for this request, as a flow."""
@@ -179,6 +187,15 @@ class RequestView(View):
             self._verified = False
             pin = self._hold((yield from self.core.hold(self.stripe_customer_id)))
         return pin
+
+    def ask_again(self) -> None:
+        """Let go of what is pinned, so that the next question finds out anew: for a stream that goes on and on."""
+        self._pin = self.pin = _NOTHING
+        self.pinned_until = 0.0
+
+    def leave_hot_path(self) -> None:
+        """Have the gates ask, until this pins anew: a test overrides what is pinned."""
+        self.pin = _NOTHING
 
     def seen_by(self, core: Core) -> RequestView:
         """Give this view to a gate that asks another instance about the same customer."""
@@ -209,10 +226,12 @@ class RequestView(View):
         return Pinned(unavailable=True) if pin is None else self._hold(pin)
 
     def _held(self) -> Pinned | None:
-        return self._pin if real_now() - self._pinned_at < self._holds else None
+        return self._pin if monotonic() < self.pinned_until else None
 
     def _hold(self, pin: Pinned) -> Pinned:
-        self._pin, self._pinned_at = pin, real_now()
+        if not self.live:
+            self._pin, self.pin = pin, _NOTHING if pin.unavailable or overridden.anywhere else pin
+            self.pinned_until = monotonic() + self._holds
         return pin
 
 

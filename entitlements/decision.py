@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from entitlements.requirement import Requirement
+    from entitlements.terms import Terms
 
 __all__ = ["Decision", "Offer", "Reason", "Source", "enforced"]
 
@@ -130,8 +131,8 @@ _SENTENCES = {
 }
 
 
-def enforced(decision: Decision) -> Decision:
-    """Give an allowing decision back; raise what a refusing one calls for.
+def enforced(decision: Decision, terms: Terms | None = None) -> Decision:
+    """Give an allowing decision back; raise what a refusing one calls for, to be shown on a gate's terms.
 
     Raises:
         FeatureRequired: the answer is no.
@@ -139,4 +140,4 @@ def enforced(decision: Decision) -> Decision:
     """
     if decision:
         return decision
-    raise (EntitlementsUnavailable if decision.unavailable else FeatureRequired)(decision)
+    raise EntitlementsUnavailable(decision) if decision.unavailable else FeatureRequired(decision, terms)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from entitlements.decision import Decision
+    from entitlements.terms import Terms
 
 __all__ = [
     "EntitlementsError",
@@ -72,7 +73,16 @@ class _Refusal(EntitlementsError):
 
 
 class FeatureRequired(_Refusal):
-    """The customer is known not to have the feature: sell, don't apologise."""
+    """The customer is known not to have the feature: sell, don't apologise.
+
+    Attributes:
+        decision: why, and what would unlock it.
+        terms: how the gate that raised this wants it shown; `None` where it said nothing of that.
+    """
+
+    def __init__(self, decision: Decision, terms: Terms | None = None) -> None:
+        super().__init__(decision)
+        self.terms = terms
 
 
 class EntitlementsUnavailable(EntitlementsError):

@@ -102,7 +102,8 @@ class Judge:
         """Answer from what a request has pinned, and from nothing else."""
         refused = Reason.UNAVAILABLE if pin.unavailable else Reason.NOT_ENTITLED
         reason = Reason.ENTITLED if need.met_by(pin) else refused
-        source = Source.NONE if pin.age is None else Source.CACHED
+        # What can't refuse was too old for that when it was pinned.
+        source = Source.NONE if pin.age is None else Source.STALE if pin.unavailable else Source.CACHED
         decision = Decision(need, reason, customer, source, pin.age)
         if reason is Reason.NOT_ENTITLED:
             return (yield from self._explained(decision, pin, wait=True))

@@ -1,7 +1,7 @@
 """Overrides: what a test says instead of the source, in its own context and for as long as it says so.
 
-The way of a question is long enough on the hot path without them, so they are looked for on the slow path only: while
-one is in force anywhere in this process, whoever has a hot path leaves it. `on_switch` tells when.
+No hot path looks for them. They are looked for on the slow paths only: while one is in force anywhere in this process,
+whoever has a hot path leaves it. `on_switch` tells when that begins and ends, `on_begin` in whose context.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from entitlements.pinned import Pinned
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Layer", "anywhere", "applied", "begin", "end", "on_switch", "said", "standing", "told"]
+__all__ = ["Layer", "anywhere", "applied", "begin", "end", "on_begin", "on_switch", "said", "standing", "told"]
 
 anywhere = False  # whether any override is in force in this process, whoever's; read it, and never write it
 _in_force = 0
 _followers: list[Callable[[], Callable[[], object] | None]] = []
+_mindful: list[Callable[[], object]] = []
 _switching: Final = threading.RLock()
 wait_before_fork(_switching)
 
@@ -53,6 +54,8 @@ def begin(customer: str, features: Mapping[str, bool]) -> Layer:
     layer = Layer(customer, features, next(standing(), None))
     _count(+1)
     _innermost.set(layer)
+    for call in _mindful:
+        call()
     return layer
 
 
@@ -97,6 +100,14 @@ def on_switch(call: Callable[[], object]) -> None:
     with _switching:
         _followers[:] = [*(each for each in _followers if each()), follower]
         call()
+
+
+def on_begin(call: Callable[[], object]) -> None:
+    """Have a function called whenever an override has begun, in its context, for what is kept there.
+
+    It is kept for ever, and mustn't wait for anything.
+    """
+    _mindful.append(call)
 
 
 def told(customer: str | None) -> Mapping[str, bool]:

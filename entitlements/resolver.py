@@ -112,10 +112,8 @@ class Entitlements:
             clock=_callable("clock", clock, "that returns seconds"),
             observer=_callable("observer", observer, "that takes one record"),
         )
-        # The hot path reads these and `monotonic`. With a clock of its own, an instance finds nothing on it; nor does
-        # any while a test overrides something.
+        # The hot path reads these and `monotonic`.
         self._entries: Mapping[str, Snapshot] = {}
-        self._warm: Mapping[str, Snapshot] = {} if clock else self._core.cache.shelf.customers.entries
         overridden.on_switch(self._take_entries)
         self._core.fences.on_move(self._take_tokens)
         self._take_tokens()
@@ -124,7 +122,7 @@ class Entitlements:
         self._recheck_after = self._core.judge.recheck_after
 
     def _take_entries(self) -> None:
-        self._entries = {} if overridden.anywhere else self._warm
+        self._entries = self._core.cache.warm  # which has heard of the switch before: it was made first
 
     def _take_tokens(self) -> None:
         self._tokens = self._core.fences.tokens

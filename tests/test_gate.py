@@ -9,15 +9,18 @@ import threading
 
 import pytest
 from controlled import Clock, HeldTruth, Truth
+from freezegun import freeze_time
 
 import entitlements
 from entitlements import (
+    Decision,
     Entitlements,
     EntitlementsUnavailable,
     FeatureRequired,
     InvalidInput,
     NotConfigured,
     Reason,
+    Source,
     requires_feature,
 )
 from entitlements.bound import bind, bound_view
@@ -491,13 +494,9 @@ def test_a_view_on_a_loop_never_blocks_it():
     assert truth.calls == ["cus_pro"]
 
 
-def test_r48_a_view_that_outlives_its_request_asks_again(ents, truth, monkeypatch):
+def test_r48_a_view_that_outlives_its_request_asks_again(ents, truth):
     """A pin holds for some seconds: a stream, or a task started in a request, is no open door for ever."""
-    from entitlements import customer
-
-    now = Clock()
-    monkeypatch.setattr(customer, "real_now", now)
-    with bind(view(ents, "cus_pro")):
+    with freeze_time() as now, bind(view(ents, "cus_pro")):
         assert function() == 1
         truth.held["cus_pro"] = set()
         ents.invalidate("cus_pro")
@@ -535,6 +534,23 @@ def test_r47_a_gate_that_finds_its_own_customer_marks_the_request(ents):
     with bind(page):
         requires_feature("exports", customer=lambda: "cus_pro", entitlements=ents)(lambda: 1)()
     assert page.asked
+
+
+def test_an_old_answer_on_a_view_is_told_of(truth):
+    """Whoever is admitted because Stripe fails is admitted with `source="stale"`, and an observer hears of it."""
+    clock, told = Clock(), []
+    with Entitlements(source=truth, clock=clock, observer=told.append) as ents:
+        ents.check("cus_pro", "exports")
+        clock.tick(2_000)
+        truth.failing = OSError("no network")
+        del told[:]
+        page = view(ents, "cus_pro")
+        with bind(page):
+            assert function() == 1
+            assert function() == 1
+        decision = page.check("exports")
+    assert (decision.reason, decision.source, decision.age) == (Reason.ENTITLED, Source.STALE, 2_000)
+    assert [each.source for each in told if isinstance(each, Decision)] == [Source.STALE] * 3
 
 
 def test_a_stream_that_was_refused_is_over(ents):

@@ -13,16 +13,19 @@ ROOT = Path(__file__).parent.parent / "entitlements"
 
 # From the ground up. A module may import from its own floor and from the floors below it.
 FLOORS = [
-    {"errors", "clocks", "forks", "seldom", "requirement", "pinned", "question", "stats", "overridden"},
-    {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed"},
+    {"errors", "clocks", "extras", "forks", "seldom", "requirement", "pinned", "question", "stats", "overridden"},
+    {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed", "health", "terms"},
     {"cache"},
     {"catalog"},
     {"sources", "feeds", "judge"},
     {"core"},
     {"customer", "resolver"},
     {"bound"},
+    {"asked"},
+    {"guard"},
     {"gate"},
-    {"", "web", "testing"},
+    {"", "web", "openfeature", "testing"},
+    {"audit"},
     {"demo", "cli", "__main__"},
 ]
 BESIDE = {"emulator"}  # imports nothing of the library, and is imported by cli, demo and testing only
@@ -163,12 +166,17 @@ def test_the_test_kit_s_public_names_are_these():
     from entitlements import testing
 
     assert sorted(testing.__all__) == [
+        "Ask",
         "CacheContract",
         "EmulatedStripe",
+        "Endpoint",
         "FaultProxy",
+        "GateContract",
         "ManualClock",
         "OverrideOutsideTests",
+        "Reply",
         "SharedCacheContract",
+        "Shop",
         "SourceContract",
         "SourceWorld",
         "StaticSource",

@@ -14,17 +14,23 @@ if TYPE_CHECKING:
     from entitlements.testing.cache_contract import CacheContract, SharedCacheContract
     from entitlements.testing.emulated import EmulatedStripe
     from entitlements.testing.fault_proxy import FaultProxy
+    from entitlements.testing.gate_contract import Ask, Endpoint, GateContract, Reply, Shop
     from entitlements.testing.manual_clock import ManualClock
     from entitlements.testing.overriding import OverrideOutsideTests, override
     from entitlements.testing.source_contract import SourceContract, SourceWorld
 
 __all__ = [
+    "Ask",
     "CacheContract",
     "EmulatedStripe",
+    "Endpoint",
     "FaultProxy",
+    "GateContract",
     "ManualClock",
     "OverrideOutsideTests",
+    "Reply",
     "SharedCacheContract",
+    "Shop",
     "SourceContract",
     "SourceWorld",
     "StaticSource",
@@ -32,12 +38,17 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "Ask": "testing.gate_contract",
     "CacheContract": "testing.cache_contract",
     "EmulatedStripe": "testing.emulated",
+    "Endpoint": "testing.gate_contract",
     "FaultProxy": "testing.fault_proxy",
+    "GateContract": "testing.gate_contract",
     "ManualClock": "testing.manual_clock",
     "OverrideOutsideTests": "testing.overriding",
+    "Reply": "testing.gate_contract",
     "SharedCacheContract": "testing.cache_contract",
+    "Shop": "testing.gate_contract",
     "SourceContract": "testing.source_contract",
     "SourceWorld": "testing.source_contract",
     "StaticSource": "sources.static",
@@ -45,7 +56,9 @@ _HOMES: Final = {
 }
 
 if "pytest" in sys.modules:  # so that a promise that is broken says what was found instead
-    sys.modules["pytest"].register_assert_rewrite(f"{__name__}.cache_contract", f"{__name__}.source_contract")
+    sys.modules["pytest"].register_assert_rewrite(
+        f"{__name__}.cache_contract", f"{__name__}.gate_contract", f"{__name__}.source_contract"
+    )
 
 
 def __getattr__(name: str) -> object:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from entitlements.bound import bind
 from entitlements.customer import LIVE, PIN_HOLDS
 from entitlements.errors import InvalidInput
+from entitlements.terms import Terms
 from entitlements.web import webhook
 from entitlements.web.asgi_exchange import HTTPExchange, WebSocketExchange, field, sent
 from entitlements.web.refusal import REFUSALS
@@ -43,6 +44,10 @@ class EntitlementsMiddleware:
             `.stripe_customer_id`, or `None` when nobody is signed in. Take it from what the server knows, never from
             what the client sends.
         upgrade_url: the page that sells: https://..., or a path of this site. Browsers are sent there.
+        status: the status of a no, instead of 402; `hide` answers 404. A gate that says otherwise goes first.
+        handler: called with a refusal (`FeatureRequired` or `EntitlementsUnavailable`) and the scope, and awaited if it
+            is async; returns an ASGI application that answers instead, as a response of Starlette is, or `None` for the
+            usual answer. A WebSocket that was accepted, or a server that can't say more, is closed as usual.
         preload: whether to fetch before the application runs, so that synchronous questions on the loop's thread, as
             templates ask them, find an answer.
 
@@ -64,17 +69,20 @@ class EntitlementsMiddleware:
     <BLANKLINE>
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing an application may say
         self,
         app: ASGIApp,
         entitlements: Entitlements,
         customer: Callable[[Scope], object],
         *,
         upgrade_url: str | None = None,
+        status: int | None = None,
+        hide: bool | None = None,
+        handler: Callable[[Refusal, Scope], object] | None = None,
         preload: bool = False,
     ) -> None:
         self._app = app
-        self._site = Site(entitlements, customer, upgrade_url, awaits=True)
+        self._site = Site(entitlements, customer, Terms(status, hide, upgrade_url), handler, awaits=True)
         self._preload = preload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,7 +104,7 @@ class EntitlementsMiddleware:
             error = _refusal(raised)
             if error is None or exchange.settled:
                 raise
-            await exchange.refuse(error)
+            await exchange.refuse(error, await self._own_answer(error, scope))
 
     async def _view(self, scope: Scope) -> RequestView:
         who = self._site.customer(scope)
@@ -105,6 +113,13 @@ class EntitlementsMiddleware:
         if self._preload:
             await view.core.arun(view.load())
         return view
+
+    async def _own_answer(self, error: Refusal, scope: Scope) -> ASGIApp | None:
+        """Find what the application would answer to a refusal itself, if anything."""
+        if self._site.handler is None:
+            return None
+        own = self._site.handler(error, scope)
+        return cast("ASGIApp | None", await own if inspect.isawaitable(own) else own)
 
     def _exchange(self, scope: Scope, view: RequestView, receive: Receive, send: Send) -> ASGIExchange:
         if scope["type"] == "http":
@@ -164,7 +179,8 @@ async def _answered(
         return webhook.too_late()
     if body is None:
         return None
-    return await webhook.aanswer(entitlements, scope["method"], body, field(scope, b"stripe-signature"))
+    signature, encoding = field(scope, b"stripe-signature"), field(scope, b"content-encoding")
+    return await webhook.aanswer(entitlements, scope["method"], body, signature, encoding)
 
 
 async def _read(receive: Receive) -> bytes | None:

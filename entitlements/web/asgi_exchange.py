@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from entitlements.customer import RequestView
-    from entitlements.web.asgi_types import Message, Receive, Scope, Send
+    from entitlements.web.asgi_types import ASGIApp, Message, Receive, Scope, Send
     from entitlements.web.refusal import Refusal
     from entitlements.web.response import Response
     from entitlements.web.site import Site
@@ -34,7 +34,7 @@ class ASGIExchange(Protocol):
 
     def receive(self) -> Awaitable[Message]: ...
     def send(self, message: Message) -> Awaitable[None]: ...
-    def refuse(self, error: Refusal) -> Awaitable[None]: ...
+    def refuse(self, error: Refusal, own: ASGIApp | None = None) -> Awaitable[None]: ...
 
 
 class HTTPExchange:
@@ -45,6 +45,7 @@ class HTTPExchange:
         self.receive: Final = receive
         self._site = site
         self._view = view
+        self._scope = scope
         self._send = send
         self._request = Request(  # as it came: routers rewrite their scope
             method=scope["method"],
@@ -60,8 +61,12 @@ class HTTPExchange:
                 message = {**message, "headers": _uncached(message)}
         await self._send(message)
 
-    async def refuse(self, error: Refusal) -> None:
-        await sent(self._site.refuse(error, self._request), self._send)
+    async def refuse(self, error: Refusal, own: ASGIApp | None = None) -> None:
+        """Answer with a refusal, or with the application's own answer to it."""
+        if own is None:
+            await sent(self._site.refuse(error, self._request), self._send)
+        else:
+            await own(self._scope, self.receive, self.send)
 
 
 class WebSocketExchange:
@@ -71,6 +76,7 @@ class WebSocketExchange:
         self.settled = False
         self._accepted = False
         self._site = site
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._tells = "websocket.http.response" in (scope.get("extensions") or {})
@@ -85,8 +91,13 @@ class WebSocketExchange:
         self.settled = self.settled or message["type"] in {"websocket.close", "websocket.http.response.start"}
         await self._send(message)
 
-    async def refuse(self, error: Refusal) -> None:
-        if self._tells and not self._accepted:  # a handshake has no page to be redirected from, so JSON it is
+    async def refuse(self, error: Refusal, own: ASGIApp | None = None) -> None:
+        """Answer the handshake with a refusal if the server can, or close the socket."""
+        if self._tells and not self._accepted:
+            if own is not None:
+                await own(self._scope, self.receive, self.send)
+                return
+            # A handshake has no page to be redirected from, so JSON it is.
             await sent(self._site.refuse(error, Request()), self._send, kind="websocket.http.response")
             return
         known = isinstance(error, FeatureRequired) and not error.decision.unavailable

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from entitlements.decision import Reason
 from entitlements.errors import EntitlementsUnavailable, FeatureRequired
+from entitlements.terms import Terms
 from entitlements.web.accept import prefers_html
 from entitlements.web.response import Response, problem
 from entitlements.web.upgrade import local_target, upgrade_link
@@ -16,13 +17,15 @@ from entitlements.web.upgrade import local_target, upgrade_link
 if TYPE_CHECKING:
     from entitlements.decision import Decision
 
-__all__ = ["REFUSALS", "Refusal", "Request", "refuse", "retry_after", "sentence"]
+__all__ = ["REFUSALS", "Refusal", "Request", "is_hidden", "refuse", "retry_after", "sentence"]
 
 Refusal: TypeAlias = FeatureRequired | EntitlementsUnavailable
 REFUSALS: Final = (FeatureRequired, EntitlementsUnavailable)
 
 _VARY: Final = {"Vary": "Accept"}
 _LONGEST_WAIT: Final = 3_600
+_PAYMENT_REQUIRED: Final = 402
+_OURS: Final = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,12 @@ class Request:
         return self.method in {"GET", "HEAD"} and self.wants_page
 
 
-def refuse(error: Refusal, request: Request, *, upgrade_url: str | None = None) -> Response:
+def refuse(error: Refusal, request: Request, application: Terms = _OURS) -> Response:
     """Turn a refusal into the response that says it.
 
     A no is 402 with what would unlock the feature, or 303 to the upgrade page for a browser that opens a page; 403 when
-    nobody is signed in; and 503 when it can't be told, which is never an invitation to buy. No customer is named.
+    nobody is signed in; and 503 when it can't be told, which is never an invitation to buy. No customer is named. The
+    terms of the gate that refused go before those of the application.
 
     >>> from entitlements import Decision, FeatureRequired, Offer, Reason
     >>> from entitlements.requirement import Requirement
@@ -66,7 +70,12 @@ def refuse(error: Refusal, request: Request, *, upgrade_url: str | None = None) 
 "detail": "“exports” is part of Pro.", "feature": "exports", "reason": "not_entitled", \
 "unlock_with": [{"product": "prod_1", "name": "Pro"}]}
     """
-    return _response(error, request, upgrade_url).answering(request.method)
+    return _response(error, request, application).answering(request.method)
+
+
+def is_hidden(error: Refusal, application: Terms = _OURS) -> bool:
+    """Say whether a refusal is to look as if there were nothing: a framework then answers in its own words for that."""
+    return isinstance(error, FeatureRequired) and _is_no(error.decision) and _terms(error, application).hide is True
 
 
 def sentence(error: Refusal) -> str:
@@ -83,7 +92,7 @@ def retry_after(seconds: float | None) -> dict[str, str]:
     return {"Retry-After": str(ceil(min(seconds, _LONGEST_WAIT)))}
 
 
-def _response(error: Refusal, request: Request, upgrade_url: str | None) -> Response:
+def _response(error: Refusal, request: Request, application: Terms) -> Response:
     if isinstance(error, EntitlementsUnavailable):
         return _cannot_tell(error, request)
     decision = error.decision
@@ -91,13 +100,24 @@ def _response(error: Refusal, request: Request, upgrade_url: str | None) -> Resp
         return _cannot_tell(EntitlementsUnavailable(decision), request)
     if decision.reason is Reason.ANONYMOUS:
         return _anonymous(decision)
-    if upgrade_url and request.navigates:
-        return _redirect(decision, request, upgrade_url)
-    return _upgrade(decision, upgrade_url)
+    terms = _terms(error, application)
+    if terms.hide:
+        return problem({"type": "about:blank", "title": "Not Found", "status": 404})
+    if terms.upgrade_url and request.navigates:
+        return _redirect(decision, request, terms.upgrade_url)
+    return _upgrade(decision, terms.status or _PAYMENT_REQUIRED, terms.upgrade_url)
 
 
-def _upgrade(decision: Decision, upgrade_url: str | None) -> Response:
-    members = _members("urn:entitlements:feature-required", "Plan upgrade required", 402, decision)
+def _terms(error: FeatureRequired, application: Terms) -> Terms:
+    return application if error.terms is None else error.terms.within(application)
+
+
+def _is_no(decision: Decision) -> bool:
+    return not decision.unavailable and decision.reason is not Reason.ANONYMOUS
+
+
+def _upgrade(decision: Decision, status: int, upgrade_url: str | None) -> Response:
+    members = _members("urn:entitlements:feature-required", "Plan upgrade required", status, decision)
     members["unlock_with"] = [{"product": offer.product, "name": offer.name} for offer in decision.unlock_with]
     if upgrade_url:
         members["upgrade_url"] = upgrade_link(upgrade_url, decision.requirement.features)

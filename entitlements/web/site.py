@@ -1,4 +1,4 @@
-"""What an application tells its middleware: which instance, whose customer, where to upgrade."""
+"""What an application tells its middleware: which instance, whose customer, how a refusal is shown."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from entitlements.errors import InvalidSettings
 from entitlements.resolver import Entitlements, core_of
 from entitlements.stripe.ids import shown
 from entitlements.web.refusal import Request, refuse
-from entitlements.web.upgrade import checked_upgrade_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from entitlements.terms import Terms
     from entitlements.web.refusal import Refusal
     from entitlements.web.response import Response
 
@@ -30,7 +30,8 @@ class Site:
     Attributes:
         entitlements: the instance to ask.
         customer: finds who asks, in whatever the framework has for a request.
-        upgrade_url: the page that sells, if there is one.
+        terms: how a no is shown where its gate doesn't say.
+        handler: finds an answer of the application's own to a refusal, or none.
         awaits: whether `customer` may be async.
 
     Raises:
@@ -39,14 +40,18 @@ class Site:
 
     entitlements: Entitlements
     customer: Callable[[Any], object]
-    upgrade_url: str | None = None
+    terms: Terms
+    handler: Callable[[Refusal, Any], Any] | None = None
     awaits: bool = False
 
     def __post_init__(self) -> None:
         checked_instance(self.entitlements)
-        checked_upgrade_url(self.upgrade_url)
         if not callable(self.customer):
             raise InvalidSettings(f"customer is {shown(self.customer)}: give a function that finds the customer")
+        if self.handler is not None and not callable(self.handler):
+            raise InvalidSettings(f"handler is {shown(self.handler)}: give a function that answers a refusal")
+        if not self.awaits and inspect.iscoroutinefunction(self.handler):
+            raise InvalidSettings("handler is async, and WSGI awaits nothing: give a plain function")
         if not self.awaits and inspect.iscoroutinefunction(self.customer):
             raise InvalidSettings("customer is async, and WSGI awaits nothing: give a plain function")
 
@@ -64,7 +69,7 @@ class Site:
 
     def refuse(self, error: Refusal, request: Request) -> Response:
         """Turn a refusal into this application's response."""
-        return refuse(error, request, upgrade_url=self.upgrade_url)
+        return refuse(error, request, self.terms)
 
 
 def checked_instance(entitlements: object) -> Entitlements:

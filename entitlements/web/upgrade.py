@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
-
-from entitlements.errors import InvalidSettings
-from entitlements.stripe.ids import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["checked_upgrade_url", "local_target", "upgrade_link"]
+__all__ = ["local_target", "upgrade_link"]
 
 _LONGEST_TARGET: Final = 2_000  # a Location beyond some thousand characters is refused by proxies on its way
-_PAGE: Final = re.compile(r"""(?:https?://[a-zA-Z0-9\[]|/(?!/))[^\s\\"<>]*|/""")
 _QUERY: Final = "!$&'()*+,;=:@/?-._~%"
-
-
-def checked_upgrade_url(url: object) -> str | None:
-    """Check the address of the upgrade page: http(s), or a path of this site.
-
-    Raises:
-        InvalidSettings: it is neither.
-
-    >>> checked_upgrade_url("https://app.example/pricing")
-    'https://app.example/pricing'
-    >>> checked_upgrade_url("pricing")
-    Traceback (most recent call last):
-    ...
-    entitlements.errors.InvalidSettings: upgrade_url is 'pricing': give an https:// address or a path, as in '/pricing'
-    """
-    if url is None:
-        return None
-    if isinstance(url, str) and url.isascii() and url.isprintable() and _PAGE.fullmatch(url):
-        return url
-    raise InvalidSettings(f"upgrade_url is {shown(url)}: give an https:// address or a path, as in '/pricing'")
 
 
 def upgrade_link(url: str, features: Iterable[str], *, back_to: str | None = None) -> str:

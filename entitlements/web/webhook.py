@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Final
 
 from entitlements.errors import EntitlementsUnavailable, SignatureError
@@ -16,9 +17,10 @@ __all__ = ["MOST_READ", "aanswer", "answer", "declared_length", "too_late", "unr
 
 MOST_READ: Final = LONGEST_PAYLOAD + 1  # enough to know that a body is too long
 _DIGITS: Final = 16
+_GZIP: Final = b"\x1f\x8b"
 
 
-def answer(entitlements: Entitlements, method: str, body: bytes, signature: str) -> Response:
+def answer(entitlements: Entitlements, method: str, body: bytes, signature: str, encoding: str = "") -> Response:
     """Answer one delivery; no call is made to Stripe, so the answer comes at once.
 
     Stripe sends an event again, for days, until it is answered 2xx. So whatever may pass by itself is answered 503.
@@ -28,6 +30,7 @@ def answer(entitlements: Entitlements, method: str, body: bytes, signature: str)
         method: of the request.
         body: the raw bytes, untouched; of a body that is too long, `MOST_READ` of them will do.
         signature: the `Stripe-Signature` header, or an empty string.
+        encoding: the `Content-Encoding` header; a proxy on the way may have packed what Stripe signed plain.
 
     >>> from entitlements import Entitlements
     >>> with Entitlements("sk_test_123", webhook_secrets=["whsec_123"]) as ents:
@@ -37,18 +40,18 @@ def answer(entitlements: Entitlements, method: str, body: bytes, signature: str)
     if (early := unread(method, len(body))) is not None:
         return early
     try:
-        entitlements.handle_webhook(body, signature)
+        entitlements.handle_webhook(_plain(body, encoding), signature)
     except (SignatureError, EntitlementsUnavailable) as error:
         return _rejected(error)
     return _received()
 
 
-async def aanswer(entitlements: Entitlements, method: str, body: bytes, signature: str) -> Response:
+async def aanswer(entitlements: Entitlements, method: str, body: bytes, signature: str, encoding: str = "") -> Response:
     """Do the same as `answer`, awaiting what must be waited for."""
     if (early := unread(method, len(body))) is not None:
         return early
     try:
-        await entitlements.ahandle_webhook(body, signature)
+        await entitlements.ahandle_webhook(_plain(body, encoding), signature)
     except (SignatureError, EntitlementsUnavailable) as error:
         return _rejected(error)
     return _received()
@@ -74,6 +77,16 @@ def declared_length(header: str) -> int:
     if not (header.isascii() and header.isdigit()):  # `int` would also take "+5", "1_000" and other scripts' digits
         return 0
     return int(header) if len(header) < _DIGITS else MOST_READ
+
+
+def _plain(body: bytes, encoding: str) -> bytes:
+    """Unpack a packed body, as far as an event is long; what can't be unpacked is left to the signature."""
+    if "gzip" not in encoding.lower() or not body.startswith(_GZIP):
+        return body
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, MOST_READ)
+    except zlib.error:
+        return body
 
 
 def _rejected(error: SignatureError | EntitlementsUnavailable) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from entitlements.terms import Terms
 from entitlements.web import webhook
 from entitlements.web.site import Site, checked_instance
 from entitlements.web.wsgi_exchange import WSGIExchange, sent
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from wsgiref.types import InputStream, StartResponse, WSGIApplication, WSGIEnvironment
 
     from entitlements.resolver import Entitlements
+    from entitlements.web.refusal import Refusal
 
 __all__ = ["EntitlementsMiddleware", "webhook_endpoint"]
 
@@ -32,6 +34,9 @@ class EntitlementsMiddleware:
         customer: called with `environ`; returns Stripe's id, an object with a `.stripe_customer_id`, or `None` when
             nobody is signed in. Take it from what the server knows, never from what the client sends.
         upgrade_url: the page that sells: https://..., or a path of this site. Browsers are sent there.
+        status: the status of a no, instead of 402; `hide` answers 404. A gate that says otherwise goes first.
+        handler: called with a refusal (`FeatureRequired` or `EntitlementsUnavailable`) and `environ`; returns a WSGI
+            application that answers instead, as a response of most frameworks is, or `None` for the usual answer.
 
     Raises:
         InvalidSettings: one of these can't be right.
@@ -50,16 +55,19 @@ class EntitlementsMiddleware:
     403 Forbidden
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing an application may say
         self,
         app: WSGIApplication,
         entitlements: Entitlements,
         customer: Callable[[WSGIEnvironment], object],
         *,
         upgrade_url: str | None = None,
+        status: int | None = None,
+        hide: bool | None = None,
+        handler: Callable[[Refusal, WSGIEnvironment], WSGIApplication | None] | None = None,
     ) -> None:
         self._app = app
-        self._site = Site(entitlements, customer, upgrade_url)
+        self._site = Site(entitlements, customer, Terms(status, hide, upgrade_url), handler)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         view = self._site.view(self._site.customer(environ))
@@ -86,7 +94,13 @@ def webhook_endpoint(entitlements: Entitlements) -> WSGIApplication:
         response = webhook.unread(method, _declared(environ))
         if response is None:
             body = _read(environ["wsgi.input"], _readable(environ))
-            response = webhook.answer(entitlements, method, body, environ.get("HTTP_STRIPE_SIGNATURE", ""))
+            response = webhook.answer(
+                entitlements,
+                method,
+                body,
+                environ.get("HTTP_STRIPE_SIGNATURE", ""),
+                environ.get("HTTP_CONTENT_ENCODING", ""),
+            )
         return sent(response, start_response)
 
     return endpoint

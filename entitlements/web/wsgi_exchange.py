@@ -55,12 +55,31 @@ class WSGIExchange:
 
     def refuse(self, error: Refusal) -> list[bytes]:
         """Make the refusal the response; where headers are out, the server raises the error again (PEP 3333)."""
-        response = self._site.refuse(error, self._request)
         if self._write is None:
             self._held = None
-            return sent(response, self._start_response)
+            own = self._site.handler and self._site.handler(error, self._environ)
+            if own is not None:
+                return self._answered(own)
+            return sent(self._site.refuse(error, self._request), self._start_response)
+        response = self._site.refuse(error, self._request)
         self._start_response(response.status_line, list(response.headers), sys.exc_info())
         return _chunks(response)
+
+    def _answered(self, own: WSGIApplication) -> list[bytes]:
+        """Answer with an application's own response to a refusal, which no cache may keep either."""
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /
+        ) -> Callable[[bytes], object]:
+            return self._start_response(status, _uncached(headers), exc_info)
+
+        body = own(self._environ, start_response)
+        try:
+            return list(body)
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
 
     def _hold(
         self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /

@@ -235,20 +235,20 @@ BANK = [
     Bug(
         "a view stays bound when the request fails",
         "entitlements.bound",
-        "    try:\n        yield\n    finally:\n        _bound.reset(token)",
-        "    yield\n    _bound.reset(token)",
+        "    try:\n        yield\n    finally:\n        bound.reset(token)",
+        "    yield\n    bound.reset(token)",
         "tests/test_gate.py",
     ),
     Bug(
         "a guarded stream runs before its check",
-        "entitlements.gate",
+        "entitlements.guard",
         "            self._stream = await self._opened()",
         "            self._stream = self._function(*self._args, **self._kwargs)",
         "tests/test_gate.py",
     ),
     Bug(
         "a generator is checked at its first item",
-        "entitlements.gate",
+        "entitlements.guard",
         "    if inspect.isasyncgenfunction(function):",
         "    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):",
         "tests/test_gate.py",
@@ -270,8 +270,8 @@ BANK = [
     Bug(
         "a pin holds for as long as somebody holds it",
         "entitlements.customer",
-        "return self._pin if real_now() - self._pinned_at < self._holds else None",
-        "return self._pin",
+        "return self._pin if monotonic() < self.pinned_until else None",
+        "return self._pin if self.pinned_until else None",
         "tests/test_gate.py",
     ),
     Bug(

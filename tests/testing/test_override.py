@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import weakref
+from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +35,7 @@ from entitlements import (
     requires_feature,
 )
 from entitlements.bound import bind
-from entitlements.customer import RequestView
+from entitlements.customer import LIVE, PIN_HOLDS, RequestView
 from entitlements.requirement import Requirement
 from entitlements.resolver import core_of
 from entitlements.testing import OverrideOutsideTests, StaticSource, override
@@ -280,6 +281,48 @@ def test_a_request_that_began_before_sees_it_and_does_not_keep_it(truth, ents):
     with bind(view), pytest.raises(FeatureRequired):
         bound_gate()
     assert truth.calls == ["cus_1"]
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine"])
+@pytest.mark.parametrize("holds", [PIN_HOLDS, LIVE])
+def test_gates_that_admitted_before_refuse_at_once_and_admit_again(ents, kind, holds):
+    """What a gate knows by heart is not asked while something is said of it, wherever the view was bound."""
+
+    @requires_feature("sso")
+    async def coroutine():
+        return True
+
+    @requires_feature("sso")
+    def function():
+        return True
+
+    def passes():
+        try:
+            return asyncio.run(coroutine()) if kind == "coroutine" else function()
+        except FeatureRequired:
+            return False
+
+    def view():
+        return RequestView(core_of(ents), "cus_1", holds=holds)
+
+    seen = []
+    with bind(outer := view()):
+        seen += [passes(), passes()]
+        with ExitStack() as stack:
+            with bind(view()):
+                seen += [passes(), passes()]
+                stack.enter_context(override("cus_1", sso=False))
+                seen.append(passes())
+            seen.append(passes())  # the outer one is bound again, by no request of its own
+            with bind(view()):
+                seen.append(passes())
+                with override("cus_1", sso=True):
+                    seen.append(passes())
+                seen.append(passes())
+            with bind(outer):
+                seen.append(passes())
+        seen += [passes(), passes()]
+    assert seen == [True] * 4 + [False] * 3 + [True] + [False] * 2 + [True] * 2
 
 
 def test_a_request_that_began_within_does_not_keep_it(ents):

@@ -7,9 +7,10 @@ import pytest
 
 from entitlements import Decision, EntitlementsUnavailable, FeatureRequired, InvalidSettings, Offer, Reason
 from entitlements.requirement import Requirement
+from entitlements.terms import Terms, checked_upgrade_url
 from entitlements.web.accept import prefers_html
 from entitlements.web.refusal import Request, refuse
-from entitlements.web.upgrade import checked_upgrade_url, local_target, upgrade_link
+from entitlements.web.upgrade import local_target, upgrade_link
 
 PRO, BUSINESS = Offer("prod_pro", "Pro"), Offer("prod_business", "Business")
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
@@ -31,7 +32,7 @@ def members(response):
 
 def test_a_no_says_what_is_missing_and_what_unlocks_it():
     """An API client gets the whole of RFC 9457: what, why, and the plans that include it, by name."""
-    response = refuse(no(), Request(), upgrade_url=PRICING)
+    response = refuse(no(), Request(), Terms(upgrade_url=PRICING))
     assert response.status == 402
     assert response.headers == (
         ("Content-Type", "application/problem+json"),
@@ -53,7 +54,7 @@ def test_a_no_says_what_is_missing_and_what_unlocks_it():
 
 def test_several_features_are_listed():
     """A gate on several features names each of them, in the body and in the link."""
-    both = members(refuse(no("exports", "sso"), Request(), upgrade_url=PRICING))
+    both = members(refuse(no("exports", "sso"), Request(), Terms(upgrade_url=PRICING)))
     assert (both["feature"], both["features"]) == ("exports and sso", ["exports", "sso"])
     assert both["upgrade_url"] == f"{PRICING}?feature=exports&feature=sso"
     assert members(refuse(no("exports", "sso", any_of=True), Request()))["feature"] == "exports or sso"
@@ -70,7 +71,7 @@ def test_who_never_bought_is_told_what_to_buy():
 def test_a_browser_on_its_way_to_a_page_is_sent_to_the_upgrade_page(method):
     """Navigation ends where the feature can be bought, which knows what was wanted and where to return to."""
     response = refuse(
-        no(), Request(method, BROWSER, "/a report/ü", "year=2024&to=//x"), upgrade_url=f"{PRICING}?ref=1#plans"
+        no(), Request(method, BROWSER, "/a report/ü", "year=2024&to=//x"), Terms(upgrade_url=f"{PRICING}?ref=1#plans")
     )
     assert response.status == 303
     assert dict(response.headers)["Location"] == (
@@ -93,13 +94,13 @@ def test_a_browser_on_its_way_to_a_page_is_sent_to_the_upgrade_page(method):
 )
 def test_everything_else_is_answered_402(request_, upgrade_url):
     """Only a GET or HEAD that prefers HTML is redirected, and only if there is a page to go to."""
-    assert refuse(no(), request_, upgrade_url=upgrade_url).status == 402
+    assert refuse(no(), request_, Terms(upgrade_url=upgrade_url)).status == 402
 
 
 @pytest.mark.parametrize("accept", ["", BROWSER])
 def test_nobody_is_sent_a_bill(accept):
     """Whoever isn't signed in gets 403, with nothing to buy and nowhere to be sent."""
-    response = refuse(no(reason=Reason.ANONYMOUS), Request(accept=accept), upgrade_url=PRICING)
+    response = refuse(no(reason=Reason.ANONYMOUS), Request(accept=accept), Terms(upgrade_url=PRICING))
     assert response.status == 403
     assert members(response) == {
         "type": "urn:entitlements:anonymous",
@@ -115,7 +116,7 @@ def test_nobody_is_sent_a_bill(accept):
 def test_not_knowing_is_never_an_upsell():
     """Cannot tell is 503 with the time to come back, whoever asks, and says nothing of plans or of what went wrong."""
     error = unknown(retry_after=2.1, unlock_with=(PRO,), detail="Stripe said: internal")
-    response = refuse(error, Request(), upgrade_url=PRICING)
+    response = refuse(error, Request(), Terms(upgrade_url=PRICING))
     assert response.status == 503
     assert dict(response.headers)["Retry-After"] == "3"
     assert members(response) == {
@@ -126,7 +127,7 @@ def test_not_knowing_is_never_an_upsell():
         "feature": "exports",
         "reason": "unavailable",
     }
-    page = refuse(error, Request(accept=BROWSER), upgrade_url=PRICING)
+    page = refuse(error, Request(accept=BROWSER), Terms(upgrade_url=PRICING))
     assert (page.status, dict(page.headers)["Content-Type"]) == (503, "text/html; charset=utf-8")
     assert b"We could not confirm your plan" in page.body
     assert b"Pro" not in page.body
@@ -137,7 +138,7 @@ def test_not_knowing_is_never_an_upsell():
 def test_not_knowing_raised_as_a_no_is_still_not_knowing():
     """R21: whichever error carries it, a decision that can't tell never becomes an invitation to buy."""
     mislabelled = FeatureRequired(unknown().decision)
-    assert refuse(mislabelled, Request(accept=BROWSER), upgrade_url=PRICING).status == 503
+    assert refuse(mislabelled, Request(accept=BROWSER), Terms(upgrade_url=PRICING)).status == 503
 
 
 def test_a_change_that_could_not_be_spread_is_503():
@@ -161,7 +162,7 @@ def test_retry_after_is_whole_seconds_and_at_least_one(seconds, header):
 @pytest.mark.parametrize("accept", ["", BROWSER])
 def test_no_response_names_the_customer(error, accept):
     """Whatever is refused, to whom and how: no customer id leaves."""
-    response = refuse(error, Request(accept=accept), upgrade_url=PRICING)
+    response = refuse(error, Request(accept=accept), Terms(upgrade_url=PRICING))
     assert b"cus_" not in response.body
     assert "cus_" not in str(response.headers)
 
@@ -170,8 +171,8 @@ def test_no_response_names_the_customer(error, accept):
 @pytest.mark.parametrize("accept", ["", BROWSER])
 def test_head_has_the_headers_of_get_and_no_body(error, accept):
     """HEAD tells the length of the body that GET would have had."""
-    get = refuse(error, Request("GET", accept), upgrade_url=PRICING)
-    head = refuse(error, Request("HEAD", accept), upgrade_url=PRICING)
+    get = refuse(error, Request("GET", accept), Terms(upgrade_url=PRICING))
+    head = refuse(error, Request("HEAD", accept), Terms(upgrade_url=PRICING))
     assert (head.status, head.headers, head.body) == (get.status, get.headers, b"")
 
 
@@ -250,7 +251,7 @@ def test_html_is_preferred_only_if_it_is_wanted_more(accept, html):
 def test_what_could_lead_elsewhere_is_not_returned_to(path):
     """An open redirect needs another host in `next`: a path that any browser might read so isn't passed on."""
     assert local_target(path, "") is None
-    location = dict(refuse(no(), Request("GET", BROWSER, path), upgrade_url="/pricing").headers)["Location"]
+    location = dict(refuse(no(), Request("GET", BROWSER, path), Terms(upgrade_url="/pricing")).headers)["Location"]
     assert location == "/pricing?feature=exports"
 
 
