@@ -306,7 +306,9 @@ def test_gates_that_admitted_before_refuse_at_once_and_admit_again(ents, kind, h
         return RequestView(core_of(ents), "cus_1", holds=holds)
 
     seen = []
-    with bind(outer := view()):
+    with bind(earlier := view()):
+        seen += [passes(), passes()]
+    with bind(view()):
         seen += [passes(), passes()]
         with ExitStack() as stack:
             with bind(view()):
@@ -314,15 +316,16 @@ def test_gates_that_admitted_before_refuse_at_once_and_admit_again(ents, kind, h
                 stack.enter_context(override("cus_1", sso=False))
                 seen.append(passes())
             seen.append(passes())  # the outer one is bound again, by no request of its own
-            with bind(view()):
+            with bind(within := view()):
+                assert within.features == set()  # pinned by now
                 seen.append(passes())
                 with override("cus_1", sso=True):
                     seen.append(passes())
                 seen.append(passes())
-            with bind(outer):
+            with bind(earlier):
                 seen.append(passes())
         seen += [passes(), passes()]
-    assert seen == [True] * 4 + [False] * 3 + [True] + [False] * 2 + [True] * 2
+    assert seen == [True] * 6 + [False] * 3 + [True] + [False] * 2 + [True] * 2
 
 
 def test_a_request_that_began_within_does_not_keep_it(ents):
