@@ -512,12 +512,15 @@ def test_a_handler_answers_in_the_application_s_words(ents, shelf, placed):
     async def handler(error, request):
         if error.decision.unavailable:
             return None
-        return PlainTextResponse(f"{request.method} {request.url.path}: {error.decision.reason}", 418)
+        method = request.scope.get("method", "WEBSOCKET")
+        return PlainTextResponse(f"{method} {request.url.path}: {error.decision.reason}", 418)
 
     async def by_hand(request):
         raise FeatureRequired(await ents.acheck("cus_2", "exports"))
 
-    app = app_of(Route("/", exports, methods=["GET", "POST"]), Route("/by-hand", by_hand))
+    app = app_of(
+        Route("/", exports, methods=["GET", "POST"]), Route("/by-hand", by_hand), WebSocketRoute("/live", live)
+    )
     if placed == "installed":
         install(app, ents, user, handler=handler, hide=True)
     else:
@@ -526,6 +529,11 @@ def test_a_handler_answers_in_the_application_s_words(ents, shelf, placed):
     assert (reply.status, reply.body, reply.headers["cache-control"]) == (418, b"POST /: not_entitled", PRIVATE)
     assert get(app, None).body == b"GET /: anonymous"
     assert get(app, "cus_1", "/by-hand").headers["cache-control"] == PRIVATE
+    assert [message.get("status", message.get("body")) for message in talk(app, "cus_2", tells=True)] == [
+        418,
+        b"WEBSOCKET /live: not_entitled",
+    ]
+    assert [message["code"] for message in talk(app, "cus_2")] == [1000]  # hidden, where nothing can be said
     shelf.failing = True
     assert get(app, "cus_3").status == 503
 
