@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from entitlements.web.response import Response
     from entitlements.web.site import Site
 
-__all__ = ["WSGIExchange", "sent"]
+__all__ = ["WSGIExchange", "request_of", "sent"]
 
 
 class WSGIExchange:
@@ -30,7 +30,7 @@ class WSGIExchange:
         self._site = site
         self._view = view
         self._environ = environ
-        self._request = _request(environ)  # as it came: applications rewrite their environ
+        self._request = request_of(environ)  # as it came: applications rewrite their environ
         self._start_response = start_response
         self._held: tuple[str, list[tuple[str, str]]] | None = None
         self._write: Callable[[bytes], object] | None = None  # the server's, once it was given the headers
@@ -160,7 +160,8 @@ def _uncached(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [*headers, ("Cache-Control", PRIVATE)]
 
 
-def _request(environ: WSGIEnvironment) -> Request:
+def request_of(environ: WSGIEnvironment) -> Request:
+    """Read from an environ what a refusal's form depends on."""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return Request(
         method=environ["REQUEST_METHOD"],
