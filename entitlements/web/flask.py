@@ -9,7 +9,6 @@ from entitlements.errors import InvalidSettings, NotConfigured
 from entitlements.extras import missing
 from entitlements.gate import requires_feature
 from entitlements.stripe.ids import shown
-from entitlements.stripe.signature import LONGEST_PAYLOAD
 from entitlements.terms import Terms
 from entitlements.web import webhook
 from entitlements.web.site import Site, checked_instance
@@ -185,7 +184,7 @@ def webhook_blueprint(
 
 
 def _raw_body() -> bytes:
-    request.max_content_length = LONGEST_PAYLOAD
+    request.max_content_length = webhook.MOST_READ
     try:
         return request.get_data(parse_form_data=False)
     except RequestEntityTooLarge:
