@@ -5,7 +5,6 @@ The figures are the medians of three processes, because a process's memory layou
 
 from __future__ import annotations
 
-import functools
 import json
 import subprocess
 import sys
@@ -19,8 +18,7 @@ from cachetools import TTLCache
 from harness import Contestant, Goal, Timing, compare, table, verdict
 from world import FEATURE, PATIENT, UNHURRIED, World, customer_ids, features_of
 
-from entitlements import Entitlements, requires_feature
-from entitlements.web.wsgi import EntitlementsMiddleware
+from entitlements import Entitlements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 BARE: Final = "bare function: k in d[c]"
 CHECK: Final = "has_feature, allowed"
 SHARED: Final = "has_feature, allowed, with shared_path"
-PASSES: Final = "functools.wraps pass-through"
 GOAL: Final = 4.0
 _PROCESSES: Final = 3
 _CUSTOMERS: Final = 1_000
@@ -60,13 +57,6 @@ def contestants(ents: Entitlements, shared: Entitlements, ids: list[str]) -> dic
     def bare(c: str, k: str) -> bool:
         return k in held[c]
 
-    def view(c: str) -> str:
-        return c
-
-    @functools.wraps(view)
-    def passes(*args: object, **kwargs: object) -> object:
-        return view(*args, **kwargs)  # type: ignore[arg-type]  # it takes what it is given
-
     may = [customer for customer in ids if FEATURE in features_of(customer)]
     may_not = [customer for customer in ids if FEATURE not in features_of(customer)]
     locked = Locked(ids)
@@ -75,12 +65,9 @@ def contestants(ents: Entitlements, shared: Entitlements, ids: list[str]) -> dic
         "bare": bare,
         "brackets": locked.by_brackets,
         "check": ents.check,
-        "gate": requires_feature(FEATURE)(view),
-        "gate_by": requires_feature(FEATURE, entitlements=ents, customer=lambda c: c)(view),
         "get": locked.by_get,
         "ids": may,
         "k": FEATURE,
-        "passes": passes,
     }
     pins = {**names, "ids": [ents.for_customer(customer).pinned() for customer in may]}
     found = {
@@ -92,9 +79,6 @@ def contestants(ents: Entitlements, shared: Entitlements, ids: list[str]) -> dic
         "key in pinned": Contestant("k in c", pins, BARE),
         "TTLCache[c] under RLock": Contestant("brackets(c, k)", names, BARE),
         "TTLCache.get(c) under RLock": Contestant("get(c, k)", names, BARE),
-        PASSES: Contestant("passes(c)", names, PASSES),
-        "@requires_feature in a request": Contestant("gate(c)", names, PASSES),
-        "@requires_feature(customer=...)": Contestant("gate_by(c)", names, PASSES),
     }
     for customer in ids:
         truth = FEATURE in features_of(customer)
@@ -103,32 +87,15 @@ def contestants(ents: Entitlements, shared: Entitlements, ids: list[str]) -> dic
     return found
 
 
-def in_a_request(ents: Entitlements, customer: str, work: Callable[[], None]) -> None:
-    """Do something as an application does it: within the middleware, with a view bound."""
-
-    def application(_environ: object, start_response: Callable[..., object]) -> list[bytes]:
-        work()
-        start_response("204 No Content", [])
-        return []
-
-    gated = EntitlementsMiddleware(application, ents, lambda _environ: customer)
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": ""}
-    for _ in gated(environ, lambda *_: lambda _data: None):
-        pass
-
-
 def one_process() -> dict[str, Timing]:
     """Time everything once."""
     ids = customer_ids(_CUSTOMERS)
-    timings: dict[str, Timing] = {}
-    payer = next(customer for customer in ids if FEATURE in features_of(customer))
     with (
         TemporaryDirectory() as path,
         Entitlements(source=World(), freshness=UNHURRIED, limits=PATIENT) as ents,
         Entitlements(source=World(), freshness=UNHURRIED, limits=PATIENT, shared_path=path) as shared,
     ):
-        in_a_request(ents, payer, lambda: timings.update(compare(contestants(ents, shared, ids))))
-    return timings
+        return compare(contestants(ents, shared, ids))
 
 
 def throughput(ask: Callable[[str, str], object], ids: list[str], threads: int, seconds: float = 0.3) -> float:
@@ -185,9 +152,8 @@ def main() -> int:
         nanoseconds, least, ratio = (
             median(run[name][figure] for run in runs) for figure in ("nanoseconds", "least", "ratio")
         )
-        of = "pass-through" if "requires" in name or name == PASSES else "bare"
-        rows.append([name, f"{nanoseconds:.0f}", f"{least:.0f}", f"{ratio:.2f}", of])
-    table("the warm check", ["", "ns, median", "least", "times", "its baseline"], rows)
+        rows.append([name, f"{nanoseconds:.0f}", f"{least:.0f}", f"{ratio:.2f}"])
+    table("the warm check", ["", "ns, median", "least", "times the bare function"], rows)
     threads_table()
     ratios = {name: median(run[name]["ratio"] for run in runs) for name in (CHECK, SHARED)}
     return verdict(*(Goal(f"{name}, against the bare function", each, GOAL, " times") for name, each in ratios.items()))

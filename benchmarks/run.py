@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from platform import machine, python_version
 
-BENCHMARKS = ("hot_path", "memory", "imports", "cold_burst", "emulator")
+BENCHMARKS = ("hot_path", "gates", "memory", "imports", "cold_burst", "emulator")
 
 
 def main(names: list[str]) -> int:

@@ -124,6 +124,14 @@ class Catalog:
             self._begin()
         return self.contents
 
+    def read(self) -> Contents | None:
+        """Load the contents on this thread; `None` where there is no catalogue.
+
+        Raises:
+            EntitlementsError: it can't be read.
+        """
+        return self._load() if self._load else None
+
     def doubt(self) -> None:
         """Load again, unless that was just done: something was asked for that the contents don't have."""
         with self._lock:
@@ -178,7 +186,7 @@ class Catalog:
     def _run(self) -> None:
         contents = None
         try:
-            contents = self._load() if self._load else None
+            contents = self.read()
         except Exception as error:  # noqa: BLE001 - a refusal without its offers is better than none
             _seldom.warning("the catalogue can't be read, so refusals don't say what unlocks them: %s", error)
         finally:

@@ -134,9 +134,9 @@ class RequestView(View):
         asked: whether anything was asked of it; the response then differs by customer, and no shared cache may keep it.
         pin: what was pinned last, for the gates' hot path; empty until then, and where the pin is stale: that an old
             answer admitted is worth telling.
-        pinned_at: since when, in seconds of `monotonic`.
-        pinned_until: until when.
-        live: whether every question is answered as of now, by `admits`.
+        pinned_until: until when, in seconds of `monotonic`.
+        live: whether every question is answered as of now.
+        cache: where a live view's gates look.
     """
 
     def __init__(self, core: Core, customer: str | None, *, anonymous: bool = False, holds: float = PIN_HOLDS) -> None:
@@ -144,8 +144,9 @@ class RequestView(View):
         self.anonymous = anonymous
         self.asked = False
         self.pin = self._pin = _NOTHING
-        self.pinned_at = self.pinned_until = 0.0
+        self.pinned_until = 0.0
         self.live = holds <= LIVE
+        self.cache = core.cache
         self._holds = holds
         self._verified = False
 
@@ -209,13 +210,12 @@ class RequestView(View):
         return Pinned(unavailable=True) if pin is None else self._hold(pin)
 
     def _held(self) -> Pinned | None:
-        return self._pin if self.pinned_at <= monotonic() < self.pinned_until else None
+        return self._pin if monotonic() < self.pinned_until else None
 
     def _hold(self, pin: Pinned) -> Pinned:
         if not self.live:
             self._pin, self.pin = pin, _NOTHING if pin.unavailable else pin
-            self.pinned_at = monotonic()
-            self.pinned_until = self.pinned_at + self._holds
+            self.pinned_until = monotonic() + self._holds
         return pin
 
 

@@ -99,11 +99,22 @@ def _guard_call(gate: Gate, function: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the function takes and gives
         view = view_bound()
         if view is not None:
-            if key in view.pin:
-                if view.pinned_at <= monotonic() < view.pinned_until:
-                    view.asked = True
-                    return function(*args, **kwargs)
-            elif view.live and view.core.cache.admits(view.stripe_customer_id, key):
+            if view.live:  # as `Answers.admits` does it, without the call
+                cache = view.cache
+                try:
+                    snapshot = cache.warm[view.stripe_customer_id]  # type: ignore[index]  # nobody is there as None
+                except KeyError:
+                    pass
+                else:
+                    if (
+                        cache.tokens[snapshot.slot] == snapshot.token
+                        and snapshot.began <= monotonic() < snapshot.deadline
+                        and key in snapshot.features
+                    ):
+                        snapshot.visited = True
+                        return function(*args, **kwargs)
+            elif key in view.pin and monotonic() < view.pinned_until:
+                view.asked = True
                 return function(*args, **kwargs)
         asked = gate.asked(args, kwargs)
         if asked.admitted():
@@ -123,10 +134,10 @@ def _guard_coroutine(gate: Gate, function: Callable[..., Awaitable[Any]]) -> Cal
         view = view_bound()
         if view is not None:
             if key in view.pin:
-                if view.pinned_at <= monotonic() < view.pinned_until:
+                if monotonic() < view.pinned_until:
                     view.asked = True
                     return await function(*args, **kwargs)
-            elif view.live and view.core.cache.admits(view.stripe_customer_id, key):
+            elif view.live and view.cache.admits(view.stripe_customer_id, key):
                 return await function(*args, **kwargs)
         asked = await gate.aasked(args, kwargs)
         if asked.admitted() or (decision := await asked.core.arun(asked.flow())):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "entitlements"
 # From the ground up. A module may import from its own floor and from the floors below it.
 FLOORS = [
     {"errors", "clocks", "extras", "forks", "seldom", "requirement", "pinned", "question", "stats"},
-    {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed", "terms"},
+    {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed", "health", "terms"},
     {"cache"},
     {"catalog"},
     {"sources", "feeds", "judge"},
@@ -24,7 +24,8 @@ FLOORS = [
     {"asked"},
     {"guard"},
     {"gate"},
-    {"", "web", "testing"},
+    {"", "web", "openfeature", "testing"},
+    {"audit"},
     {"demo", "cli", "__main__"},
 ]
 BESIDE = {"emulator"}  # imports nothing of the library, and is imported by cli, demo and testing only

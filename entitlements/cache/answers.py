@@ -28,6 +28,7 @@ class Answers:
         now: real seconds.
         shelf: the snapshots of this process.
         warm: the snapshots of known customers, for the hot paths; nothing where they may not be taken.
+        tokens: the fence table's, for the hot paths.
         capacity: how often the rate budget can pay for everybody's refresh.
         recalled: how many snapshots were taken from another process of this host, or an earlier one.
     """
@@ -54,6 +55,8 @@ class Answers:
         self.recalled = 0
         # The hot paths read these by `monotonic`. With a clock of its own, an instance finds nothing on them.
         self.warm: Mapping[str, Snapshot] = {} if seams.clock else self.shelf.customers.entries
+        fences.on_move(self._take_tokens)
+        self._take_tokens()
 
     def clock(self) -> float:
         """Read the clock that judges ages."""
@@ -89,13 +92,16 @@ class Answers:
         except (KeyError, TypeError):
             return False
         if (
-            self._fences.tokens[snapshot.slot] != snapshot.token
+            self.tokens[snapshot.slot] != snapshot.token
             or not snapshot.began <= monotonic() < snapshot.deadline
             or feature not in snapshot.features
         ):
             return False
         snapshot.visited = True
         return True
+
+    def _take_tokens(self) -> None:
+        self.tokens = self._fences.tokens
 
     def age(self, snapshot: Snapshot) -> float:
         """Count the seconds since the fetch behind a snapshot began."""

@@ -53,6 +53,10 @@ class Backoff:
                 return block
         return None
 
+    def failing(self, customer: str) -> bool:
+        """Say whether the last that was heard of the source is a failure, which holds for this customer too."""
+        return self._in_a_row > 0 and (customer in self._blocks or _EVERYBODY in self._blocks)
+
     def probing(self) -> None:
         """Let the fetch that begins now find out for everybody: the others wait for what it learns."""
         block = self._blocks.get(_EVERYBODY)

@@ -93,6 +93,11 @@ class Cache(Answers):
             held_back = self._backoff.blocked(customer)
         return held_back is None and self._rate.free()
 
+    def failing(self, customer: str) -> bool:
+        """Say whether the source fails just now, as far as this customer knows."""
+        with self._lock:
+            return self._backoff.failing(customer)
+
     @property
     def flying(self) -> int:
         """Count the fetches under way."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from entitlements.cli import demo, emulator
+from entitlements.cli import audit, demo, emulator
 
 __all__ = ["app"]
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # a fault of ours is shown as Python shows it
 )
+app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 app.command("emulator")(emulator.emulator)
 

@@ -13,7 +13,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["FAILED", "INTERRUPTED", "UNUSABLE", "fail", "needs_extra", "out"]
+__all__ = ["FAILED", "INTERRUPTED", "UNUSABLE", "fail", "needs_extra", "note", "out"]
 
 FAILED: Final = 1  # it ran, and didn't do what it should
 UNUSABLE: Final = 2  # it could not run like this
@@ -25,10 +25,15 @@ def out() -> Console:
     return _console(sys.stdout)
 
 
-def fail(message: str, *, status: int = UNUSABLE) -> NoReturn:
-    """Say what is wrong, on stderr, and end."""
+def note(message: str) -> None:
+    """Say something beside what was asked for, on stderr."""
     # Nothing is wrapped or read as markup: a path or an address must come out as it is.
     _console(sys.stderr).print(f"entitlements: {message}", soft_wrap=True, markup=False, highlight=False)
+
+
+def fail(message: str, *, status: int = UNUSABLE) -> NoReturn:
+    """Say what is wrong, on stderr, and end."""
+    note(message)
     raise typer.Exit(status)
 
 

@@ -270,7 +270,7 @@ BANK = [
     Bug(
         "a pin holds for as long as somebody holds it",
         "entitlements.customer",
-        "return self._pin if self.pinned_at <= monotonic() < self.pinned_until else None",
+        "return self._pin if monotonic() < self.pinned_until else None",
         "return self._pin if self.pinned_until else None",
         "tests/test_gate.py",
     ),
