@@ -14,7 +14,7 @@ from entitlements.errors import EntitlementsError, NotConfigured
 from entitlements.guard import guarded_elsewhere
 from entitlements.resolver import core_of
 from entitlements.web.lazy import LazyView
-from entitlements.web.refusal import REFUSALS, is_hidden
+from entitlements.web.refusal import is_hidden, refusal_in
 from entitlements.web.wsgi_exchange import WSGIExchange, request_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class FlaskExchange:
         self._core = core_of(site.entitlements)
         self._exchanged = replace(site, handler=self._answer_late)
         self._serve = app.wsgi_app
-        self._handle = app.handle_user_exception
+        self._handle: Callable[..., ResponseReturnValue | HTTPException] = app.handle_user_exception
         app.before_request(_look_at_the_route)  # first, because Flask refuses this once a request was served
         request_finished.connect(_give_the_route_back, app)
         methods = cast("Any", app)  # Flask has both replaced like this; type checkers don't
@@ -67,11 +67,11 @@ class FlaskExchange:
         A handler registered for refusals wouldn't do: a blueprint's for every `Exception` goes before the application's
         for this very one.
         """
-        error = args[-1]
-        if not isinstance(error, REFUSALS):
+        error = refusal_in(args[-1])
+        if error is None:
             return self._handle(*args)
         _keep_out_of_caches()
-        return self._handle(*args) if self._has_handler_for(error) else self._answer(error)
+        return self._handle(*args[:-1], error) if self._has_handler_for(error) else self._answer(error)
 
     def _who_asks(self, mark: object) -> object:
         if not has_request_context() or request.environ.get(_MARK) is not mark:

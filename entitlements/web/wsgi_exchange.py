@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from entitlements.bound import bind
-from entitlements.web.refusal import REFUSALS, Request
+from entitlements.web.refusal import REFUSALS, Request, refusal_in
 from entitlements.web.response import PRIVATE
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from entitlements.web.site import Site
 
 __all__ = ["WSGIExchange", "request_of", "sent"]
+
+_RAISED: Final = (*REFUSALS, BaseExceptionGroup)  # a group, where an application runs tasks of its own
 
 
 class WSGIExchange:
@@ -40,7 +42,10 @@ class WSGIExchange:
         try:
             with bind(self._view):
                 body = app(self._environ, self._hold)
-        except REFUSALS as error:
+        except _RAISED as raised:
+            error = refusal_in(raised)
+            if error is None:
+                raise
             return self.refuse(error)
         if not _is_made(body, self._environ):
             return _Body(self, self._view, body)
@@ -116,7 +121,10 @@ class _Body:
         except StopIteration:
             self._exchange.release()
             raise
-        except REFUSALS as error:
+        except _RAISED as raised:
+            error = refusal_in(raised)
+            if error is None:
+                raise
             self._steps = iter(())
             return b"".join(self._exchange.refuse(error))
         self._exchange.release()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import subprocess
 import sys
 import threading
@@ -510,6 +512,24 @@ def test_a_refusal_that_code_raises_is_an_answer_too(app, gated, ents):
     )
 
 
+@pytest.mark.parametrize("kept", [(), (ValueError(),)])
+def test_tasks_of_a_view_are_refused_as_it_is(app, gated, kept):
+    """A group of tasks that were all refused is a refusal; one in which something else failed is that failure."""
+
+    @app.get("/tasks")
+    async def tasks():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(requires_feature("exports")(asyncio.sleep)(0))
+            for error in kept:
+                group.create_task(failing(error))
+
+    async def failing(error):
+        raise error
+
+    app = gated()
+    assert [get(app, "/tasks", who).status_code for who in ("cus_2", None)] == ([500, 500] if kept else [402, 403])
+
+
 def test_a_gate_before_the_request_answers_too(app, gated):
     """A gate at an application's own `before_request` shuts all of it."""
     app.before_request(requires_feature("exports")(lambda: None))
@@ -598,7 +618,14 @@ def test_a_trapped_404_is_trapped_when_it_is_hidden_too(app, gated):
 # --- in the wrong place ----------------------------------------------------------------------------------------------
 
 
-def test_a_gate_above_its_route_fails_closed_and_loudly(app, gated):
+def signed_in(view):
+    """Stand for any other decorator."""
+    return functools.wraps(view)(lambda: view())
+
+
+@pytest.mark.parametrize("path", ["/wrong", "/wrong/with/another", "/wrong/and/right"])
+@pytest.mark.parametrize("who", ["cus_1", "cus_2", None])
+def test_a_gate_above_its_route_fails_closed_and_loudly(app, gated, path, who):
     """A decorator above `@app.route` guards nothing that Flask calls: whoever asks, the view doesn't run."""
     ran = []
 
@@ -606,14 +633,32 @@ def test_a_gate_above_its_route_fails_closed_and_loudly(app, gated):
     @app.get("/wrong")
     def wrong():
         ran.append(1)
-        return ""
+
+    @requires_feature("exports")
+    @signed_in
+    @app.get("/wrong/with/another")
+    def wrong_with_another():
+        ran.append(1)
+
+    @requires_feature("sso")
+    @app.get("/wrong/and/right")
+    @requires_feature("exports")
+    def wrong_and_right():
+        ran.append(1)
 
     app.testing = True
-    app = gated()
-    for who in ("cus_1", "cus_2", None):
-        with pytest.raises(NotConfigured, match=r"below @app\.route"):
-            get(app, "/wrong", who)
+    with pytest.raises(NotConfigured, match=r"below @app\.route"):
+        get(gated(), path, who)
     assert ran == []
+
+
+def test_what_stands_around_a_gate_changes_nothing(app, gated):
+    """Other decorators may stand above a gate and below it, and a route of its own may go without."""
+    app.add_url_rule("/around", "around", signed_in(requires_feature("exports")(signed_in(lambda: "around"))))
+    app.add_url_rule("/free", "free", lambda: "free")
+    app = gated()
+    assert [get(app, path, "cus_2").status_code for path in ("/around", "/free")] == [402, 200]
+    assert get(app, "/around").text == "around"
 
 
 def test_a_gate_on_a_class_says_where_it_belongs():

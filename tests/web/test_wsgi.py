@@ -451,6 +451,29 @@ def test_the_body_refused_is_closed(served):
     assert closed == [1]
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_tasks_of_an_application_are_refused_as_it_is(served, late):
+    """A group of tasks that were all refused is a refusal; one in which something else failed is that failure."""
+
+    def app(*errors):
+        def asking(environ, start_response):
+            refusals = []
+            with pytest.raises(FeatureRequired) as refusal:
+                allowed_to_export()
+            refusals.append(refusal.value)
+            raise ExceptionGroup("tasks", [*refusals, *errors])
+            yield b""
+
+        def at_once(environ, start_response):
+            return list(asking(environ, start_response))
+
+        return served(asking if late else at_once, "cus_2")
+
+    assert call(app()).problem["reason"] == "not_entitled"
+    with pytest.raises(ExceptionGroup):
+        call(app(ZeroDivisionError()))
+
+
 def test_other_errors_are_the_servers(served):
     """What the library didn't raise, it doesn't answer."""
     with pytest.raises(ZeroDivisionError):
