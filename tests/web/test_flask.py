@@ -501,6 +501,14 @@ def test_only_a_handler_for_refusals_goes_before_ours(app, ents, base, first, of
     assert reply.headers["Cache-Control"] == PRIVATE
 
 
+@pytest.mark.parametrize("accept", ["*/*", HTML])
+def test_head_has_no_body_and_the_headers_of_one(gated, accept):
+    """HEAD is answered with the headers of GET, the length among them."""
+    client = gated(lambda: "cus_2", upgrade_url="/pricing").test_client()
+    get, head = (client.open("/exports", method=method, headers={"Accept": accept}) for method in ("GET", "HEAD"))
+    assert (head.status, list(head.headers), head.data) == (get.status, list(get.headers), b"")
+
+
 def test_a_refusal_that_code_raises_is_an_answer_too(app, gated, ents):
     """What `require` raises in a view is answered as what a gate raises is, and as privately."""
     app.add_url_rule("/code", "code", lambda: str(ents.require("cus_2", "exports")))
