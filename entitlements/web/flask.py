@@ -16,7 +16,6 @@ from entitlements.web.site import Site, checked_instance
 try:
     from flask import Blueprint, Flask, request
     from werkzeug.exceptions import RequestEntityTooLarge
-    from werkzeug.local import LocalProxy
 
     from entitlements.web.flask_exchange import FlaskExchange, flask_response
 except ImportError as error:
@@ -49,7 +48,22 @@ def _current_view() -> RequestView:
     return view
 
 
-current_entitlements: Final = cast("RequestView", LocalProxy(_current_view))
+class _Current:
+    """Stand for the view that is bound when something is asked."""
+
+    def __contains__(self, feature: object) -> bool:
+        return feature in _current_view()
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):  # tools that look at modules ask for such, and not about anybody
+            raise AttributeError(f"{type(self).__name__} has no {name}", name=name, obj=self)
+        return getattr(_current_view(), name)
+
+    def __repr__(self) -> str:
+        return "<the current request's entitlements>"
+
+
+current_entitlements: Final = cast("RequestView", _Current())
 """The current request's view of its customer, as templates see it: `"exports" in current_entitlements`."""
 
 

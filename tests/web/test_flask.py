@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import subprocess
 import sys
 import threading
@@ -315,6 +316,14 @@ def test_outside_of_a_request_nobody_is_asked(app, gated):
     """A command, or a context without a request, has no customer: asking says so."""
     with gated().app_context(), pytest.raises(NotConfigured, match="outside of a request"):
         render_template_string("{{ 'exports' in entitlements }}")
+
+
+def test_what_looks_at_modules_may_look(gated):
+    """Importing `current_entitlements` into a module keeps nothing from inspecting it; it names nobody by itself."""
+    assert inspect.unwrap(current_entitlements) is current_entitlements
+    assert repr(current_entitlements) == "<the current request's entitlements>"
+    with gated().test_request_context():
+        assert "current request" in render_template_string("{{ entitlements }}")
 
 
 # --- bound, and always unbound ---------------------------------------------------------------------------------------
