@@ -12,7 +12,7 @@ from entitlements.errors import InvalidInput
 from entitlements.terms import Terms
 from entitlements.web import webhook
 from entitlements.web.asgi_exchange import HTTPExchange, WebSocketExchange, field, sent
-from entitlements.web.refusal import REFUSALS
+from entitlements.web.refusal import REFUSALS, refusal_in
 from entitlements.web.site import Site, checked_instance
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class EntitlementsMiddleware:
             with bind(view):
                 await self._app(scope, exchange.receive, exchange.send)
         except (*REFUSALS, BaseExceptionGroup) as raised:
-            error = _refusal(raised)
+            error = refusal_in(raised)
             if error is None or exchange.settled:
                 raise
             await exchange.refuse(error, await self._own_answer(error, scope))
@@ -125,14 +125,6 @@ class EntitlementsMiddleware:
         if scope["type"] == "http":
             return HTTPExchange(self._site, view, scope, receive, send)
         return WebSocketExchange(self._site, scope, receive, send)
-
-
-def _refusal(raised: BaseException) -> Refusal | None:
-    """Find the refusal that was raised: by itself, or by tasks of a group that raised nothing else."""
-    if isinstance(raised, BaseExceptionGroup):
-        leaves = [_refusal(each) for each in cast("BaseExceptionGroup[BaseException]", raised).exceptions]
-        return None if None in leaves else leaves[0]
-    return raised if isinstance(raised, REFUSALS) else None
 
 
 def webhook_endpoint(entitlements: Entitlements, *, read_deadline: float = 10.0) -> ASGIApp:
