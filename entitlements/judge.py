@@ -129,6 +129,8 @@ class Judge:
         deadline = self._deadline(brief=False)
         if plan is Plan.REFRESH:
             self._cache.begin(customer, seen=snapshot, patience=_AT_ONCE)
+            # Beginning may have found that the table was replaced, and this snapshot then fell with all the others.
+            plan = plan if self._stands_in(snapshot, need) else Plan.FETCH
         if snapshot is None or not self._answers(customer, plan):
             until = deadline if plan is Plan.FETCH else deadline.sooner(self._rules.limits.brief_deadline)
             flight = yield from self._land(customer, snapshot, after, until)

@@ -145,6 +145,21 @@ def test_a_table_that_was_removed_is_noticed_before_the_next_acknowledgement(pro
     assert (one.has_feature("cus_1", "exports"), other.has_feature("cus_1", "exports")) == (True, True)
 
 
+def test_the_question_that_finds_its_table_replaced_is_not_answered_from_it(process, tmp_path):
+    """Rule 5: an old allow is served while one refresh runs behind; the refresh finds that nothing old stands."""
+    clock = Clock()
+    truth = Truth({"cus_1": {"exports"}})
+    one = process(truth, clock=clock)
+    assert one.has_feature("cus_1", "exports")
+    clock.tick(400)  # beyond the ttl, within stale_while_revalidate
+    shutil.rmtree(tmp_path / "shared")
+    fresh = process(truth)
+    truth.held["cus_1"] = set()
+    fresh.invalidate("cus_1")
+    decision = one.check("cus_1", "exports")
+    assert (decision.reason, decision.source) == (Reason.NOT_ENTITLED, Source.FETCHED)
+
+
 def test_where_no_table_can_be_had_it_can_t_be_told(process, tmp_path):
     """A change that can't be made known everywhere isn't acknowledged, and nothing is answered behind a lone fence."""
     truth = Truth({"cus_1": {"exports"}})

@@ -134,6 +134,13 @@ BANK = [
         "tests/test_outcomes.py",
     ),
     Bug(
+        "the question that finds its table replaced answers from before",
+        "entitlements.judge",
+        "plan = plan if self._stands_in(snapshot, need) else Plan.FETCH",
+        "pass",
+        "tests/test_shared_path.py",
+    ),
+    Bug(
         "`after=` joins a flight that began before",
         "entitlements.cache.engine",
         "flight.token == token and (after is None or flight.moment > after)",
