@@ -134,6 +134,13 @@ BANK = [
         "tests/test_outcomes.py",
     ),
     Bug(
+        "a question that is interrupted leaves its flight behind",
+        "entitlements.cache.engine",
+        'self._ground(mine, "the question that began this fetch was interrupted")',
+        "pass",
+        "tests/cache/test_engine.py",
+    ),
+    Bug(
         "the question that finds its table replaced answers from before",
         "entitlements.judge",
         "plan = plan if self._stands_in(snapshot, need) else Plan.FETCH",
@@ -417,7 +424,7 @@ BANK = [
     Bug(
         "each of a crowd fetches for himself",
         "entitlements.cache.engine",
-        "self.tally.joined += 1\n                return flight",
+        "self.tally.joined += 1\n                    return flight",
         "self.tally.joined += 1",
         "tests/test_crowds.py::test_10_000_tasks_cost_one_list",
     ),
