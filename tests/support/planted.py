@@ -804,8 +804,29 @@ BANK = [
     Bug(
         "every process of a host sweeps",
         "entitlements.feeds.sweep",
-        "if not self._notes.lease(self._name, self._holder, self._lease):",
+        "if not self._at_work():",
         "if False:",
+        "tests/feeds/test_sweep_failures.py",
+    ),
+    Bug(
+        "a lease is not renewed while a round reads on",
+        "entitlements.feeds.sweep",
+        "if self._begun and not self._renew():",
+        "if False:",
+        "tests/feeds/test_sweep_failures.py",
+    ),
+    Bug(
+        "a lease is shorter than a page may take",
+        "entitlements.feeds.sweep",
+        "max(self._lease, _AT_WORK)",
+        "self._lease",
+        "tests/feeds/test_sweep_failures.py",
+    ),
+    Bug(
+        "a round that is over keeps the lease of one at work",
+        "entitlements.feeds.sweep",
+        "self._notes.lease(self._name, self._holder, self._lease)",
+        "pass",
         "tests/feeds/test_sweep_failures.py",
     ),
     Bug(
