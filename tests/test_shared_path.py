@@ -145,6 +145,24 @@ def test_a_table_that_was_removed_is_noticed_before_the_next_acknowledgement(pro
     assert (one.has_feature("cus_1", "exports"), other.has_feature("cus_1", "exports")) == (True, True)
 
 
+@pytest.mark.parametrize("removed", ["shared", "shared/fences"])
+def test_a_table_that_was_removed_is_noticed_though_nobody_fetches(process, tmp_path, removed):
+    """Rule 5: a fresh process makes a table of its own, which a warm one that is only asked warm questions notices."""
+    truth = Truth({"cus_1": {"exports"}})
+    warm = process(truth)
+    assert warm.has_feature("cus_1", "exports")
+    gone = tmp_path / removed
+    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    fresh = process(truth)
+    truth.held["cus_1"] = set()
+    fresh.invalidate("cus_1")
+    wait_for(lambda: not warm.has_feature("cus_1", "exports"), seconds=5)  # a second, and what a busy machine adds
+    assert warm.check("cus_1", "exports").reason is Reason.NOT_ENTITLED
+    truth.held["cus_1"] = {"exports"}
+    fresh.invalidate("cus_1")
+    assert warm.has_feature("cus_1", "exports")  # it rests on the new table: what is raised there is raised for it
+
+
 def test_the_question_that_finds_its_table_replaced_is_not_answered_from_it(process, tmp_path):
     """Rule 5: an old allow is served while one refresh runs behind; the refresh finds that nothing old stands."""
     clock = Clock()
