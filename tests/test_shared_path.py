@@ -11,10 +11,12 @@ import time
 
 import pytest
 from controlled import Clock, HeldTruth, Truth, wait_for
+from host_world import count
 
 from entitlements import (
     Entitlements,
     EntitlementsUnavailable,
+    Freshness,
     InvalidSettings,
     Limits,
     Reason,
@@ -43,7 +45,7 @@ def _process(tmp_path):
 
 
 def stored(ents) -> bool:
-    return ents._core.ground.store.count(1e9) > 0
+    return count(ents._core.ground.store, 1e9) > 0
 
 
 def test_what_one_process_fetched_another_takes(process):
@@ -91,7 +93,7 @@ def test_a_restart_while_stripe_is_down_admits_whoever_paid(process):
     before = process(truth, clock=clock)
     assert before.has_feature("cus_1", "exports")
     assert before.has_feature("cus_2", "exports")
-    wait_for(lambda: before._core.ground.store.count(1e9) == 2)
+    wait_for(lambda: count(before._core.ground.store, 1e9) == 2)
     before.close()
     truth.failing = StripeError("down")
     clock.tick(3_000)
@@ -104,6 +106,17 @@ def test_a_restart_while_stripe_is_down_admits_whoever_paid(process):
     assert after.check("cus_1", "exports").reason is Reason.UNAVAILABLE  # stale_if_error is over, restart or not
 
 
+def test_a_restart_knows_at_once_how_many_there_are(process):
+    """Whom the budget can't pay to refresh within the ttl lives longer, from the first question on."""
+    limits, freshness, clock = Limits(requests_per_second=1_000, deadline=10), Freshness(ttl=0.1), Clock()
+    truth = Truth({f"cus_{number}": {"exports"} for number in range(200)})
+    before = process(truth, clock=clock, limits=limits, freshness=freshness)
+    assert all(before.has_feature(customer, "exports") for customer in truth.held)
+    wait_for(lambda: count(before._core.ground.store, 1e9) == 200)
+    after = process(truth, clock=clock, limits=limits, freshness=freshness)
+    assert after.stats().ttl == pytest.approx(200 / 800)
+
+
 def test_a_customer_stripe_doesn_t_know_is_not_kept(process):
     """R77: random ids don't fill the disk."""
     truth = Truth({"cus_1": {"exports"}})
@@ -111,7 +124,7 @@ def test_a_customer_stripe_doesn_t_know_is_not_kept(process):
     ents.has_feature("cus_nobody", "exports")
     ents.has_feature("cus_1", "exports")
     wait_for(lambda: stored(ents))
-    assert ents._core.ground.store.count(1e9) == 1
+    assert count(ents._core.ground.store, 1e9) == 1
 
 
 def test_a_change_raises_every_table_of_the_process(process):
