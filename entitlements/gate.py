@@ -14,10 +14,12 @@ from entitlements.terms import Terms
 if TYPE_CHECKING:
     import inspect
     from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
-__all__ = ["required", "requires_feature"]
+__all__ = ["Decorator", "required", "requires_feature", "told"]
 
 F = TypeVar("F")
+G = TypeVar("G", bound=Gate)
 
 
 def requires_feature(  # noqa: PLR0913 - one argument for each thing a gate may be told
@@ -63,33 +65,62 @@ def requires_feature(  # noqa: PLR0913 - one argument for each thing a gate may 
     ... def export(job):
     ...     return f"{job.org} exported"
     """
+    terms = Terms(status, hide, upgrade_url)
+    gate = told(Gate, required(features, any_of), customer, entitlements, otherwise, terms)
+    return cast("Callable[[F], F]", Decorator(gate))
+
+
+def told(  # noqa: PLR0913, PLR0917 - what a gate is made of, in its order
+    kind: type[G],
+    need: Requirement,
+    customer: Callable[..., object] | None,
+    entitlements: Entitlements | None,
+    otherwise: Callable[..., object] | None,
+    terms: Terms,
+) -> G:
+    """Make a gate of what it was told.
+
+    Raises:
+        TypeError: something of that can't be right.
+    """
     for name, call in (("customer", customer), ("otherwise", otherwise)):
         if call is not None and not callable(call):
             raise TypeError(f"requires_feature({name}={shown(call)}): give a function")
     if entitlements is not None and not isinstance(entitlements, Entitlements):
         raise TypeError(f"requires_feature(entitlements={shown(entitlements)}): give an Entitlements")
-    terms = Terms(status, hide, upgrade_url)
-    gate = Gate(required(features, any_of), customer, entitlements, otherwise, None if terms.silent else terms)
-    return cast("Callable[[F], F]", _Decorator(gate))
+    return kind(need, customer, entitlements, otherwise, None if terms.silent else terms)
 
 
-class _Decorator:
+class Decorator:
     """What `requires_feature(...)` gives: put above a function, and nowhere else.
 
     A framework that takes it for one of its own things, as a dependency, looks at its signature first, and is told.
+
+    Args:
+        gate: what to put before it.
+        put: how a gate is put before a function, or before what else a framework has.
     """
 
-    __slots__ = ("__weakref__", "_gate")
+    __slots__ = ("__weakref__", "_gate", "_put")
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, put: Callable[[Gate, object], object] = guard) -> None:
         self._gate = gate
+        self._put = put
 
     def __call__(self, target: object, /) -> object:
-        return guard(self._gate, target)
+        return self._put(self._gate, target)
 
     @property
     def __signature__(self) -> inspect.Signature:
-        raise TypeError(
+        raise TypeError(self._misplaced)
+
+    def __get_pydantic_core_schema__(self, *_: object) -> NoReturn:
+        """Be heard within `Annotated` too, where FastAPI passes over what it doesn't know."""
+        raise TypeError(self._misplaced)
+
+    @property
+    def _misplaced(self) -> str:
+        return (
             f'requires_feature("{self._gate.need}") is a decorator, not a dependency: put it above a function, '
             "or use RequiresFeature of entitlements.web.fastapi where a dependency goes"
         )

@@ -11,7 +11,7 @@ from entitlements.customer import LIVE, PIN_HOLDS
 from entitlements.errors import InvalidInput
 from entitlements.terms import Terms
 from entitlements.web import webhook
-from entitlements.web.asgi_exchange import HTTPExchange, WebSocketExchange, field, sent
+from entitlements.web.asgi_exchange import EXCHANGE, HTTPExchange, WebSocketExchange, field, sent
 from entitlements.web.refusal import REFUSALS, refusal_in
 from entitlements.web.site import Site, checked_instance
 
@@ -25,10 +25,63 @@ if TYPE_CHECKING:
     from entitlements.web.refusal import Refusal
     from entitlements.web.response import Response
 
-__all__ = ["EntitlementsMiddleware", "webhook_endpoint"]
+__all__ = ["EntitlementsMiddleware", "SiteMiddleware", "webhook_endpoint"]
 
 
-class EntitlementsMiddleware:
+class SiteMiddleware:
+    """What the middleware of every ASGI framework does; a framework says what it calls a request."""
+
+    def __init__(self, app: ASGIApp, site: Site, *, preload: bool) -> None:
+        self._app = app
+        self._site = site
+        self._preload = preload
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] not in {"http", "websocket"}:
+            raise InvalidInput(
+                f"an ASGI scope of type {scope['type']!r} came, and nothing here can gate it: "
+                "route it around EntitlementsMiddleware"
+            )
+        view = await self._view(scope)
+        exchange = self._exchange(scope, view, receive, send)
+        # In place, not in a copy: tracers outside of us read what routers write here.
+        scope.update({"entitlements": view, EXCHANGE: exchange})
+        try:
+            with bind(view):
+                await self._app(scope, exchange.receive, exchange.send)
+        except (*REFUSALS, BaseExceptionGroup) as raised:
+            error = refusal_in(raised)
+            if error is None or exchange.settled:
+                raise
+            await exchange.refuse(error, await self._own_answer(error, scope))
+
+    def _given(self, scope: Scope) -> object:
+        """Give what `customer` and `handler` are called with: a framework's own word for what is asked."""
+        return scope
+
+    async def _own_answer(self, error: Refusal, scope: Scope) -> ASGIApp | None:
+        """Find what the application would answer to a refusal itself, if anything."""
+        own: ASGIApp | None = await self._site.own_answer(error, self._given(scope))
+        return own
+
+    async def _view(self, scope: Scope) -> RequestView:
+        who = self._site.customer(self._given(scope))
+        found = await cast("Awaitable[object]", who) if inspect.isawaitable(who) else who
+        view = self._site.view(found, holds=LIVE if scope["type"] == "websocket" else PIN_HOLDS)
+        if self._preload:
+            await view.core.arun(view.load())
+        return view
+
+    def _exchange(self, scope: Scope, view: RequestView, receive: Receive, send: Send) -> ASGIExchange:
+        if scope["type"] == "http":
+            return HTTPExchange(self._site, view, scope, receive, send)
+        return WebSocketExchange(self._site, scope, receive, send)
+
+
+class EntitlementsMiddleware(SiteMiddleware):
     """Give every request and WebSocket a view of its customer, and turn refusals into responses.
 
     Within the application `requires_feature` needs no more than a lookup key, and templates find the view in
@@ -81,50 +134,8 @@ class EntitlementsMiddleware:
         handler: Callable[[Refusal, Scope], object] | None = None,
         preload: bool = False,
     ) -> None:
-        self._app = app
-        self._site = Site(entitlements, customer, Terms(status, hide, upgrade_url), handler, awaits=True)
-        self._preload = preload
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        if scope["type"] not in {"http", "websocket"}:
-            raise InvalidInput(
-                f"an ASGI scope of type {scope['type']!r} came, and nothing here can gate it: "
-                "route it around EntitlementsMiddleware"
-            )
-        view = await self._view(scope)
-        scope["entitlements"] = view  # in place, not in a copy: tracers outside of us read what routers write here
-        exchange = self._exchange(scope, view, receive, send)
-        try:
-            with bind(view):
-                await self._app(scope, exchange.receive, exchange.send)
-        except (*REFUSALS, BaseExceptionGroup) as raised:
-            error = refusal_in(raised)
-            if error is None or exchange.settled:
-                raise
-            await exchange.refuse(error, await self._own_answer(error, scope))
-
-    async def _view(self, scope: Scope) -> RequestView:
-        who = self._site.customer(scope)
-        found = await cast("Awaitable[object]", who) if inspect.isawaitable(who) else who
-        view = self._site.view(found, holds=LIVE if scope["type"] == "websocket" else PIN_HOLDS)
-        if self._preload:
-            await view.core.arun(view.load())
-        return view
-
-    async def _own_answer(self, error: Refusal, scope: Scope) -> ASGIApp | None:
-        """Find what the application would answer to a refusal itself, if anything."""
-        if self._site.handler is None:
-            return None
-        own = self._site.handler(error, scope)
-        return cast("ASGIApp | None", await own if inspect.isawaitable(own) else own)
-
-    def _exchange(self, scope: Scope, view: RequestView, receive: Receive, send: Send) -> ASGIExchange:
-        if scope["type"] == "http":
-            return HTTPExchange(self._site, view, scope, receive, send)
-        return WebSocketExchange(self._site, scope, receive, send)
+        site = Site(entitlements, customer, Terms(status, hide, upgrade_url), handler, awaits=True)
+        super().__init__(app, site, preload=preload)
 
 
 def webhook_endpoint(entitlements: Entitlements, *, read_deadline: float = 10.0) -> ASGIApp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from entitlements.errors import FeatureRequired
-from entitlements.web.refusal import Request, sentence
+from entitlements.web.refusal import Request, is_hidden, sentence
 from entitlements.web.response import PRIVATE
 
 if TYPE_CHECKING:
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from entitlements.web.response import Response
     from entitlements.web.site import Site
 
-__all__ = ["ASGIExchange", "HTTPExchange", "WebSocketExchange", "field", "sent"]
+__all__ = ["EXCHANGE", "ASGIExchange", "HTTPExchange", "WebSocketExchange", "asked_in", "closing", "field", "sent"]
 
+EXCHANGE: Final = "entitlements.exchange"  # where in the scope a framework's integration finds what is around it
+_NORMAL: Final = 1000
 _POLICY_VIOLATION: Final = 1008
 _TRY_AGAIN_LATER: Final = 1013
 _LONGEST_REASON: Final = 123  # bytes: a control frame holds 125, and the code takes two
@@ -26,6 +28,9 @@ _LONGEST_REASON: Final = 123  # bytes: a control frame holds 125, and the code t
 
 class ASGIExchange(Protocol):
     """What the middleware needs of either kind."""
+
+    site: Site
+    request: Request
 
     @property
     def settled(self) -> bool:
@@ -43,16 +48,11 @@ class HTTPExchange:
     def __init__(self, site: Site, view: RequestView, scope: Scope, receive: Receive, send: Send) -> None:
         self.settled = False
         self.receive: Final = receive
-        self._site = site
+        self.site = site
+        self.request = asked_in(scope)  # as it came: routers rewrite their scope
         self._view = view
         self._scope = scope
         self._send = send
-        self._request = Request(  # as it came: routers rewrite their scope
-            method=scope["method"],
-            accept=field(scope, b"accept"),
-            path=scope["path"],
-            query=scope.get("query_string", b"").decode("latin-1"),
-        )
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -64,8 +64,9 @@ class HTTPExchange:
     async def refuse(self, error: Refusal, own: ASGIApp | None = None) -> None:
         """Answer with a refusal, or with the application's own answer to it."""
         if own is None:
-            await sent(self._site.refuse(error, self._request), self._send)
+            await sent(self.site.refuse(error, self.request), self._send)
         else:
+            self._view.asked = True  # no cache may keep the application's own answer either
             await own(self._scope, self.receive, self.send)
 
 
@@ -74,8 +75,9 @@ class WebSocketExchange:
 
     def __init__(self, site: Site, scope: Scope, receive: Receive, send: Send) -> None:
         self.settled = False
+        self.site = site
+        self.request = Request()  # a handshake has no page to be redirected from, so JSON it is
         self._accepted = False
-        self._site = site
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -97,13 +99,20 @@ class WebSocketExchange:
             if own is not None:
                 await own(self._scope, self.receive, self.send)
                 return
-            # A handshake has no page to be redirected from, so JSON it is.
-            await sent(self._site.refuse(error, Request()), self._send, kind="websocket.http.response")
+            await sent(self.site.refuse(error, self.request), self._send, kind="websocket.http.response")
             return
-        known = isinstance(error, FeatureRequired) and not error.decision.unavailable
-        code = _POLICY_VIOLATION if known else _TRY_AGAIN_LATER
-        reason = sentence(error).encode("utf-8", "replace")[:_LONGEST_REASON].decode("utf-8", "ignore")
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        hidden = not self._accepted and is_hidden(error, self.site.terms)
+        await self._send(closing(error, hidden=hidden))
+
+
+def closing(error: Refusal, *, hidden: bool = False) -> Message:
+    """Say a refusal in the message that closes a WebSocket; hidden, as routers close what leads nowhere."""
+    if hidden:
+        return {"type": "websocket.close", "code": _NORMAL, "reason": ""}
+    known = isinstance(error, FeatureRequired) and not error.decision.unavailable
+    code = _POLICY_VIOLATION if known else _TRY_AGAIN_LATER
+    reason = sentence(error).encode("utf-8", "replace")[:_LONGEST_REASON].decode("utf-8", "ignore")
+    return {"type": "websocket.close", "code": code, "reason": reason}
 
 
 async def sent(response: Response, send: Send, *, kind: str = "http.response") -> None:
@@ -111,6 +120,16 @@ async def sent(response: Response, send: Send, *, kind: str = "http.response") -
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     await send({"type": f"{kind}.start", "status": response.status, "headers": headers})
     await send({"type": f"{kind}.body", "body": response.body})
+
+
+def asked_in(scope: Scope) -> Request:
+    """Read of a request what a refusal's form depends on."""
+    return Request(
+        method=scope["method"],
+        accept=field(scope, b"accept"),
+        path=scope["path"],
+        query=scope.get("query_string", b"").decode("latin-1"),
+    )
 
 
 def field(scope: Scope, name: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from entitlements.core import identify
 from entitlements.customer import PIN_HOLDS, RequestView
@@ -14,7 +14,7 @@ from entitlements.stripe.ids import shown
 from entitlements.web.refusal import Request, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from entitlements.terms import Terms
     from entitlements.web.refusal import Refusal
@@ -66,6 +66,11 @@ class Site:
         core = core_of(self.entitlements)
         customer = None if who is None else identify(who)
         return RequestView(core, customer, anonymous=who is None, holds=holds)
+
+    async def own_answer(self, error: Refusal, given: object) -> Any:  # noqa: ANN401 - its framework's kind of answer
+        """Ask the application's `handler`, if it has one, for its own answer to a refusal; `None` is the usual one."""
+        own = None if self.handler is None else self.handler(error, given)
+        return await cast("Awaitable[object]", own) if inspect.isawaitable(own) else own
 
     def refuse(self, error: Refusal, request: Request) -> Response:
         """Turn a refusal into this application's response."""

@@ -2,21 +2,28 @@
 
 reply = asyncio.run(call(app, path="/report", accept="text/html"))
 sent = asyncio.run(connect(app, "one message"))
+with exchanging(app) as exchange: ...     # what a GateContract asks for
 """
 
 from __future__ import annotations
 
 import asyncio
+import string
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from web_reply import Reply
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+from entitlements.testing import Reply as Answer
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+    from entitlements.testing import Ask
     from entitlements.web.asgi_types import ASGIApp, Message
 
-__all__ = ["Talk", "call", "connect", "http_scope", "websocket_scope"]
+__all__ = ["Talk", "call", "connect", "exchanging", "http_scope", "websocket_scope"]
 
 
 class Talk:
@@ -57,10 +64,10 @@ def http_scope(
     return {**scope, "query_string": query.encode(), "root_path": "", "headers": given, **more}
 
 
-def websocket_scope(**more: object) -> dict[str, Any]:
-    scope = http_scope("/live", accept="text/html")
+def websocket_scope(path: str = "/live", **more: Any) -> dict[str, Any]:
+    scope = http_scope(path, accept="text/html", **more)
     del scope["method"]
-    return {**scope, "type": "websocket", "subprotocols": [], **more}
+    return {**scope, "type": "websocket", "subprotocols": []}
 
 
 async def call(app: ASGIApp, *, chunks: Iterable[bytes] = (b"",), **request: Any) -> Reply:
@@ -82,3 +89,37 @@ async def connect(
     talk = Talk({"type": "websocket.connect"}, *said, *left)
     await app(scope, talk.receive, talk.send)
     return talk.sent
+
+
+@contextmanager
+def exchanging(app: ASGIApp) -> Iterator[Callable[[Ask], Answer]]:
+    """Exchange requests for replies with an application, its errors passed on."""
+    yield lambda ask: asyncio.run(_opened(app, ask) if ask.method == "WEBSOCKET" else _answered(app, ask))
+
+
+async def _answered(app: ASGIApp, ask: Ask) -> Answer:
+    reply = await call(app, chunks=[ask.body], method=ask.method, headers=_headers(ask), **_target(ask))
+    return Answer(reply.status, reply.headers, b"" if ask.method == "HEAD" else reply.body)
+
+
+async def _opened(app: ASGIApp, ask: Ask) -> Answer:
+    talk = Talk({"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1001})
+    scope = websocket_scope(extensions={"websocket.http.response": {}}, headers=_headers(ask), **_target(ask))
+    await app(scope, talk.receive, talk.send)
+    first, *rest = talk.sent
+    if first["type"] == "websocket.http.response.start":
+        reply = talk.reply("websocket.http.response")
+        return Answer(reply.status, reply.headers, reply.body)
+    closed = [message["code"] for message in talk.sent if message["type"] == "websocket.close"]
+    return Answer(closed[0] if closed else 101, {}, b"" if closed else rest[0]["text"].encode())
+
+
+def _headers(ask: Ask) -> list[tuple[bytes, bytes]]:
+    given = {**ask.headers, **({} if ask.who is None else {"X-Who": ask.who})}
+    return [(name.lower().encode(), value.encode()) for name, value in given.items()]
+
+
+def _target(ask: Ask) -> dict[str, Any]:
+    """Read a request's target as servers do."""
+    raw, _, query = quote(ask.path, safe=string.punctuation).partition("?")
+    return {"path": unquote(raw), "raw_path": raw.encode(), "query": query}

@@ -10,7 +10,7 @@ import http.client
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import uvicorn
@@ -44,9 +44,10 @@ def wsgi_server(app: WSGIApplication) -> Iterator[int]:
 
 
 @contextmanager
-def asgi_server(app: ASGIApp) -> Iterator[int]:
-    """Serve with uvicorn, its lifespan on; give the port."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="on", ws="none"))
+def asgi_server(app: ASGIApp, *, lifespan: Literal["on", "off"] = "on") -> Iterator[int]:
+    """Serve with uvicorn, WebSockets too; give the port."""
+    config = uvicorn.Config(app, port=0, log_level="critical", lifespan=lifespan)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -380,6 +380,86 @@ def test_other_errors_are_the_servers(served):
         get(served(failing))
 
 
+# --- in the application's own way ------------------------------------------------------------------------------------
+
+
+def teapot(error, scope):
+    """Answer a no with a body of the application's own; leave what can't be told to the usual answer."""
+    if isinstance(error, EntitlementsUnavailable):
+        return None
+
+    async def own(scope, receive, send):
+        await send({"type": "http.response.start", "status": 418, "headers": [(b"content-type", b"text/plain")]})
+        await finish(send, f"{error.decision.reason} at {scope['path']}".encode())
+
+    return own
+
+
+async def ateapot(error, scope):
+    await asyncio.sleep(0)
+    return teapot(error, scope)
+
+
+@pytest.mark.parametrize(
+    ("said", "statuses"),
+    [
+        ({}, [402, 403, 503]),
+        ({"status": 403}, [403, 403, 503]),
+        ({"hide": True}, [404, 403, 503]),
+        ({"hide": True, "upgrade_url": "/pricing"}, [404, 403, 503]),
+        ({"handler": teapot}, [418, 418, 503]),
+        ({"handler": ateapot, "hide": True}, [418, 418, 503]),
+        ({"handler": lambda error, scope: None, "status": 451}, [451, 403, 503]),
+    ],
+)
+def test_an_application_says_how_its_no_is_shown(served, shelf, said, statuses):
+    """Status, 404 or an answer of its own is for a no; nobody is 403 and a don't-know 503, unless the handler says."""
+    no, nobody = (get(served(exports, customer, **said)).status for customer in ("cus_2", None))
+    shelf.failing = True
+    assert [no, nobody, get(served(exports, "cus_3", **said)).status] == statuses
+
+
+def test_an_application_s_own_answer_is_kept_out_of_caches(served):
+    """R47: a handler's response is made for whoever asked, so no cache may keep it, whatever raised the refusal."""
+
+    async def raising(scope, receive, send):
+        await scope["raises"]()
+
+    async def raise_by_hand():
+        raise EntitlementsUnavailable(message="by hand")
+
+    def never(error, scope):
+        return opened
+
+    assert get(served(exports, "cus_2", handler=never)).headers["cache-control"] == PRIVATE
+    assert get(served(raising, "cus_2", handler=never), raises=raise_by_hand).headers["cache-control"] == PRIVATE
+
+
+def test_what_is_hidden_names_nothing(served):
+    """A hidden no says neither what it hides nor that there is anything."""
+    reply = get(served(exports, "cus_2", hide=True), accept=HTML)
+    assert reply.problem == {"type": "about:blank", "title": "Not Found", "status": 404}
+
+
+def test_a_handler_that_fails_is_seen_to_fail(served):
+    """A fault in the application's own answer is the server's to report, and opens nothing."""
+
+    def failing_handler(error, scope):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        get(served(exports, "cus_2", handler=failing_handler))
+
+
+@pytest.mark.parametrize(
+    "said", [{"status": 200}, {"status": True}, {"hide": 1}, {"hide": True, "status": 403}, {"handler": "page"}]
+)
+def test_terms_are_checked_when_they_are_given(served, said):
+    """A middleware that is told what can't be right says so at start."""
+    with pytest.raises(InvalidSettings):
+        served(opened, **said)
+
+
 # --- caches ----------------------------------------------------------------------------------------------------------
 
 
@@ -577,6 +657,30 @@ def test_an_open_websocket_is_closed_when_it_is_refused(served, tells):
         ("websocket.accept", None),
         ("websocket.close", 1008),
     ]
+
+
+@pytest.mark.parametrize("tells", [False, True])
+def test_a_hidden_websocket_names_nothing(served, tells):
+    """A handshake that is hidden ends as one that leads nowhere: with no code or word that tells why."""
+    [first, *_] = asyncio.run(connect(served(live, "cus_2", hide=True), tells=tells))
+    assert first.get("status") == 404 if tells else first == {"type": "websocket.close", "code": 1000, "reason": ""}
+    accepted = asyncio.run(connect(served(gated_message, "cus_2", hide=True), "report", tells=tells))
+    assert accepted[-1]["code"] == 1008
+
+
+def test_a_websocket_s_own_answer_is_given_where_the_server_can(served):
+    """A handler answers a handshake too; a server that can only close, closes."""
+
+    def own(error, scope):
+        async def answer(scope, receive, send):
+            await send({"type": "websocket.http.response.start", "status": 418, "headers": []})
+            await send({"type": "websocket.http.response.body", "body": b"no"})
+
+        return answer
+
+    tells, closes = (asyncio.run(connect(served(live, "cus_2", handler=own), tells=able)) for able in (True, False))
+    assert [message["type"] for message in tells] == ["websocket.http.response.start", "websocket.http.response.body"]
+    assert [message["code"] for message in closes] == [1008]
 
 
 @pytest.mark.parametrize("app", [refused_after_the_end, refused_when_gone])
