@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
+from entitlements import overridden
 from entitlements.errors import InvalidInput
 from entitlements.resolver import Entitlements
 from entitlements.stripe.ids import shown
@@ -25,10 +26,21 @@ _configured: Entitlements | None = None
 def bind(view: RequestView | None) -> Generator[None]:
     """Bind a request's view for the gates within, and always unbind it: a reused thread must not see it."""
     token = bound.set(view)
+    _mind_overrides()
     try:
         yield
     finally:
         bound.reset(token)
+        _mind_overrides()
+
+
+def _mind_overrides() -> None:
+    """Keep the gates from admitting by what the view around this code has pinned, where a test may say otherwise."""
+    if overridden.anywhere and (view := bound.get()) is not None:
+        view.leave_hot_path()
+
+
+overridden.on_begin(_mind_overrides)
 
 
 def bound_view() -> RequestView | None:

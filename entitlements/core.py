@@ -6,8 +6,11 @@ import logging
 import sys
 import threading
 import weakref
-from typing import TYPE_CHECKING, Final, TypeVar
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
+from entitlements import overridden
 from entitlements.cache.engine import Cache
 from entitlements.cache.exchange import Exchange
 from entitlements.cache.ground import Ground, ground_at
@@ -16,7 +19,7 @@ from entitlements.cache.seams import Seams
 from entitlements.cache.wait import await_for, block_for
 from entitlements.catalog import Catalog
 from entitlements.clocks import boot_now
-from entitlements.decision import Decision, Reason
+from entitlements.decision import Decision, Reason, Source
 from entitlements.errors import InvalidInput
 from entitlements.feeds.changes import Changes
 from entitlements.judge import Judge, Rules
@@ -28,18 +31,20 @@ from entitlements.stripe.budget import Lanes
 from entitlements.stripe.ids import customer_id, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
 
     from entitlements.cache.wait import Wait
+    from entitlements.decision import Offer
     from entitlements.freshness import Freshness
     from entitlements.requirement import Requirement
     from entitlements.settings import Limits, Settings
-    from entitlements.sources.contract import Source
+    from entitlements.sources import contract
     from entitlements.stripe.client import Stripe
 
-__all__ = ["Core", "identify"]
+__all__ = ["Ask", "Core", "identify", "on_a_loop"]
 
 T = TypeVar("T")
+Ask: TypeAlias = "Callable[[Requirement], Generator[Wait, None, Decision]]"
 
 _ABSENT: Final = object()
 _log = logging.getLogger("entitlements")
@@ -54,7 +59,7 @@ class Core:
         *,
         freshness: Freshness,
         limits: Limits,
-        source: Source | None = None,
+        source: contract.Source | None = None,
         clock: Callable[[], float] | None = None,
         observer: Callable[[Observed], object] | None = None,
         seams: Seams | None = None,
@@ -96,6 +101,44 @@ class Core:
         self, customer: str | None, need: Requirement, *, after: float | None = None, explain: bool = True
     ) -> Generator[Wait, None, Decision]:
         """Answer one question; `None` is a customer who never bought."""
+        if overridden.anywhere:
+            ask = partial(self._decide, customer, after=after, explain=explain)
+            return (yield from self.unless_overridden(customer, need, ask))
+        return (yield from self._decide(customer, need, after=after, explain=explain))
+
+    def unless_overridden(self, customer: str | None, need: Requirement, ask: Ask) -> Generator[Wait, None, Decision]:
+        """Answer what a test said of a customer, and ask for the rest, if that matters."""
+        features = overridden.told(customer)
+        mine = [key for key in need.features if key in features]
+        if customer is None or not mine:
+            return (yield from ask(need))
+        rest = tuple(key for key in need.features if key not in features)
+        decides = [key for key in mine if features[key] is need.any_of]  # one yes is enough for any, one no against all
+        if rest and not decides:
+            decision = yield from ask(replace(need, features=rest))
+            return self._judged_with(decision, need)
+        allowed = bool(decides) is need.any_of
+        reason = Reason.ENTITLED if allowed else Reason.NOT_ENTITLED
+        offers = () if allowed else self._offers(need, decides or mine)
+        decision = Decision(need, reason, customer, Source.OVERRIDE, unlock_with=offers)
+        return self.observer.decided(decision)
+
+    def _judged_with(self, decision: Decision, need: Requirement) -> Decision:
+        """Say of the whole what was found of the rest of it."""
+        rests_on_both = not decision.unavailable and bool(decision) is not need.any_of
+        if not rests_on_both:
+            return replace(decision, requirement=need)
+        offers = () if decision else self._offers(need, need.features)
+        return replace(decision, requirement=need, source=Source.OVERRIDE, unlock_with=offers)
+
+    def _offers(self, need: Requirement, missing: Iterable[str]) -> tuple[Offer, ...]:
+        """Find what would unlock something, in a catalogue that is loaded: an override waits for nothing."""
+        contents = self.catalog.contents
+        return () if contents is None else contents.unlocks(missing, any_of=need.any_of)
+
+    def _decide(
+        self, customer: str | None, need: Requirement, *, after: float | None = None, explain: bool = True
+    ) -> Generator[Wait, None, Decision]:
         if customer is None:
             decision = yield from self.judge.never_bought(need, explain=explain)
         elif self.closed:
@@ -188,7 +231,7 @@ class Core:
         if self.ground.store is not None:
             self.ground.store.close()
 
-    def _made_cache(self, source: Source, freshness: Freshness, limits: Limits) -> Cache:
+    def _made_cache(self, source: contract.Source, freshness: Freshness, limits: Limits) -> Cache:
         scope, store = self.settings.scope, self.ground.store
         return Cache(
             source,

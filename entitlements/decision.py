@@ -34,6 +34,7 @@ class Source(StrEnum):
     FETCHED = "fetched"  # asked of Stripe for this very question
     CACHED = "cached"  # within its time to live
     STALE = "stale"  # older, and still admissible: a refresh runs behind, or Stripe is failing
+    OVERRIDE = "override"  # what a test said, in whole or in part: see `entitlements.testing.override`
     NONE = "none"  # nothing; there was nothing to look up, or nothing usable was found
 
 

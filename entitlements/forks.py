@@ -7,6 +7,7 @@ lies inside a library, a fork waits for.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from typing import Final, Protocol
@@ -90,6 +91,10 @@ def _after_in_child() -> None:
     _release_all()
     _reset_all()
 
+
+# What was registered last is called first. `logging` takes a lock of its own before a fork, and has to be registered by
+# now: its lock taken before ours, whoever loads what makes a logger would wait for it, and we for them.
+_registered_before_us: Final = logging
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before, after_in_parent=_release_all, after_in_child=_after_in_child)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
+from entitlements import overridden
 from entitlements import token as freshness_token
 from entitlements.core import Core, identify
 from entitlements.customer import Customer
@@ -112,12 +113,16 @@ class Entitlements:
             observer=_callable("observer", observer, "that takes one record"),
         )
         # The hot path reads these and `monotonic`.
-        self._entries: Mapping[str, Snapshot] = self._core.cache.warm
+        self._entries: Mapping[str, Snapshot] = {}
+        overridden.on_switch(self._take_entries)
         self._core.fences.on_move(self._take_tokens)
         self._take_tokens()
         # An observer hears of every refusal, so none is given on the hot path.
         self._known_keys: AbstractSet[str] = frozenset() if observer else self._core.judge.known_keys
         self._recheck_after = self._core.judge.recheck_after
+
+    def _take_entries(self) -> None:
+        self._entries = self._core.cache.warm  # which has heard of the switch before: it was made first
 
     def _take_tokens(self) -> None:
         self._tokens = self._core.fences.tokens

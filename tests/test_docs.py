@@ -55,11 +55,16 @@ def test_the_readme_s_python_runs(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
-def test_the_pages_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_pages_python_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+):
     """Every Python block of a page of the documentation runs, in their order, in a folder of its own."""
     from sybil.document import Document
     from sybil.parsers.markdown import PythonCodeBlockParser
 
+    from entitlements.testing.pytest_plugin import pytest_configure
+
+    pytest_configure(pytestconfig)  # the page's marks are known where the plugin is not installed, too
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STRIPE_API_KEY", "sk_test_123")
     blocks = list(Document.parse(str(page), PythonCodeBlockParser()).examples())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from entitlements import overridden
 from entitlements.cache.capacity import Capacity
 from entitlements.cache.shelf import Shelf
 
@@ -53,8 +54,10 @@ class Answers:
         self.shelf: Final = Shelf(limits.customers)
         self.capacity: Final = Capacity(freshness, rate.sustained, count=self._active, clock=self.clock)
         self.recalled = 0
-        # The hot paths read these by `monotonic`. With a clock of its own, an instance finds nothing on them.
-        self.warm: Mapping[str, Snapshot] = {} if seams.clock else self.shelf.customers.entries
+        # The hot paths read these by `monotonic`. With a clock of its own, an instance finds nothing on them; nor does
+        # any while a test overrides something.
+        self.warm: Mapping[str, Snapshot] = {}
+        overridden.on_switch(self._take_warm)
         fences.on_move(self._take_tokens)
         self._take_tokens()
 
@@ -99,6 +102,9 @@ class Answers:
             return False
         snapshot.visited = True
         return True
+
+    def _take_warm(self) -> None:
+        self.warm = {} if self._seams.clock or overridden.anywhere else self.shelf.customers.entries
 
     def _take_tokens(self) -> None:
         self.tokens = self._fences.tokens

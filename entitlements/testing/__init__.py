@@ -1,4 +1,4 @@
-"""A kit for your own tests: faults of the network, and the contracts of what the library is built on.
+"""A kit for your own tests: sources, clocks and overrides, faults of the network, and contracts to keep.
 
 Nothing is loaded before it is asked for: `import entitlements.testing` costs neither pytest nor requests.
 """
@@ -10,35 +10,49 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from entitlements.sources.static import StaticSource
     from entitlements.testing.cache_contract import CacheContract, SharedCacheContract
+    from entitlements.testing.emulated import EmulatedStripe
     from entitlements.testing.fault_proxy import FaultProxy
     from entitlements.testing.gate_contract import Ask, Endpoint, GateContract, Reply, Shop
+    from entitlements.testing.manual_clock import ManualClock
+    from entitlements.testing.overriding import OverrideOutsideTests, override
     from entitlements.testing.source_contract import SourceContract, SourceWorld
 
 __all__ = [
     "Ask",
     "CacheContract",
+    "EmulatedStripe",
     "Endpoint",
     "FaultProxy",
     "GateContract",
+    "ManualClock",
+    "OverrideOutsideTests",
     "Reply",
     "SharedCacheContract",
     "Shop",
     "SourceContract",
     "SourceWorld",
+    "StaticSource",
+    "override",
 ]
 
 _HOMES: Final = {
-    "Ask": "gate_contract",
-    "CacheContract": "cache_contract",
-    "Endpoint": "gate_contract",
-    "FaultProxy": "fault_proxy",
-    "GateContract": "gate_contract",
-    "Reply": "gate_contract",
-    "SharedCacheContract": "cache_contract",
-    "Shop": "gate_contract",
-    "SourceContract": "source_contract",
-    "SourceWorld": "source_contract",
+    "Ask": "testing.gate_contract",
+    "CacheContract": "testing.cache_contract",
+    "EmulatedStripe": "testing.emulated",
+    "Endpoint": "testing.gate_contract",
+    "FaultProxy": "testing.fault_proxy",
+    "GateContract": "testing.gate_contract",
+    "ManualClock": "testing.manual_clock",
+    "OverrideOutsideTests": "testing.overriding",
+    "Reply": "testing.gate_contract",
+    "SharedCacheContract": "testing.cache_contract",
+    "Shop": "testing.gate_contract",
+    "SourceContract": "testing.source_contract",
+    "SourceWorld": "testing.source_contract",
+    "StaticSource": "sources.static",
+    "override": "testing.overriding",
 }
 
 if "pytest" in sys.modules:  # so that a promise that is broken says what was found instead
@@ -50,7 +64,7 @@ if "pytest" in sys.modules:  # so that a promise that is broken says what was fo
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"entitlements.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

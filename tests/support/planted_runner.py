@@ -134,7 +134,8 @@ def _be_a_test_run(bug: str, killed_by: str, output: int) -> None:
         os.open(os.devnull, os.O_RDONLY)
         signal.alarm(_LONGEST)
         quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins are loaded already: that's the point
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--timeout=20", *quiet, killed_by]))
+        unplanted = ["-p", "no:entitlements"]  # the library's own plugin would load it before the bug is planted
+        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *unplanted, "--timeout=20", *quiet, killed_by]))
     except BaseException:  # noqa: BLE001 - the child must not go on as its parent, whatever it is
         traceback.print_exc()
     finally:
