@@ -190,7 +190,7 @@ def test_it_is_too_late_once_a_request_was_served(app, ents):
     get(app, "/open")
     with pytest.raises(AssertionError, match="first request"):
         FlaskEntitlements(app, ents, customer=who_asks)
-    assert get(app).status_code == 500
+    assert (get(app).status_code, app.extensions) == (500, {})
 
 
 # --- who asks --------------------------------------------------------------------------------------------------------
@@ -468,6 +468,25 @@ def test_a_stream_without_its_context_can_not_find_out_who_asks(app, gated, path
         get(gated(), path)
 
 
+def test_a_stream_read_within_another_request_is_not_taken_for_that_one(app, gated, ents):
+    """R36: a stream whose own request is over doesn't take whoever makes the request around it for its customer."""
+    inner = Flask("inner")
+    add_streams(inner)
+    FlaskEntitlements(inner, ents, customer=who_asks)
+    app.add_url_rule("/around", "around", lambda: get(inner, "/first-unkept", "cus_2").text)
+    app.testing = True
+    with pytest.raises(NotConfigured, match="stream_with_context"):
+        get(gated(), "/around", "cus_1")
+
+
+def test_a_page_for_what_is_hidden_late_may_ask_too(app, gated):
+    """A 404 page that shows what the customer has does so also when a body is refused before its first chunk."""
+    add_streams(app)
+    app.register_error_handler(404, lambda error: (f"you have {sorted(current_entitlements.features)}", 404))
+    reply = get(gated(hide=True), "/first", "cus_2")
+    assert (reply.status_code, reply.text) == (404, "you have []")
+
+
 def test_a_stream_without_its_context_knows_who_was_asked_about(app, gated):
     """Without `stream_with_context`, a stream whose view was asked before goes on for the same customer."""
     add_streams(app)
@@ -602,7 +621,9 @@ def test_what_is_hidden_can_not_be_told_from_what_is_not_there(app, gated, confi
     blueprint.register_error_handler(404, lambda error: ("not in this part", 404))
     blueprint.after_request(lambda response: response.headers.set("X-Part", "1") or response)
     app.register_blueprint(blueprint)
-    app.after_request(lambda response: response.headers.set("X-Endpoint", str(request.endpoint)) or response)
+    app.after_request(
+        lambda response: response.headers.set("X-Route", f"{request.endpoint} {request.routing_exception}") or response
+    )
     if words:
         app.register_error_handler(404 if words == "handler" else NotFound, lambda error: (f"no page: {error}", 404))
     app = gated(lambda: session.get("nobody") or "cus_2", hide=True)
