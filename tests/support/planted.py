@@ -235,8 +235,8 @@ BANK = [
     Bug(
         "a view stays bound when the request fails",
         "entitlements.bound",
-        "    try:\n        yield\n    finally:\n        bound.reset(token)",
-        "    yield\n    bound.reset(token)",
+        "    try:\n        yield\n    finally:\n        bound.reset(token)\n        _mind_overrides()",
+        "    yield\n    bound.reset(token)\n    _mind_overrides()",
         "tests/test_gate.py",
     ),
     Bug(
