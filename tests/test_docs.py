@@ -46,7 +46,7 @@ def test_the_readme_s_python_runs(monkeypatch: pytest.MonkeyPatch):
         for block in blocks:
             block.evaluate()
         try:
-            assert len(blocks) == 6
+            assert len(blocks) == 7
             refused = call(document.namespace["app"])
             assert refused.startswith("402"), refused
             assert document.namespace["decision"].reason == "not_entitled"
