@@ -12,7 +12,7 @@ from entitlements.catalog import Contents
 from entitlements.web.wsgi import EntitlementsMiddleware
 
 CATALOG = Contents.of({"exports": [Offer("prod_pro", "Pro")], "sso": []})
-ABOVE = "a gate stands above the route and does nothing: put @requires_feature below @app.route, next to def"
+ABOVE = "the route leads past the gate: put @requires_feature below the route, next to def"
 
 
 @pytest.fixture(name="app")

@@ -31,7 +31,7 @@ def test_a_pipeline_stops_at_a_mistake():
     done = run("audited_flask:create_app", "--factory")
     assert (done.returncode, done.stderr) == (1, "")
     *_, first, second, third, last = done.stdout.splitlines()
-    advice = "a gate stands above the route and does nothing: put @requires_feature below @app.route, next to def"
+    advice = "the route leads past the gate: put @requires_feature below the route, next to def"
     assert first == f"mistake  GET /above: {advice}"
     assert second == "mistake  POST /misspelt: the catalogue has no feature “export”; did you mean “exports”?"
     assert third == f"mistake  GET /wrapped: {advice}"
@@ -59,6 +59,27 @@ def test_data_for_a_pipeline():
         "endpoint": "audited_fastapi.right",
         "gates": ["exports"],
     } in found["routes"]
+
+
+def test_django_s_mistakes_are_found_and_nothing_else_is():
+    """Included patterns, class views, mixins, view sets and permissions are read as Django serves them."""
+    found = json.loads(run("audited_django:application", "--json", "--no-catalog").stdout)
+    assert [(each["route"], each["message"].partition(":")[0]) for each in found["mistakes"]] == [
+        ("any /bare/", "the route leads past the gate")
+    ]
+    gates = {f"{'|'.join(route['methods'])} {route['path']}": route["gates"] for route in found["routes"]}
+    assert gates == {
+        " /": [],
+        " /gated/": ["exports"],
+        " /bare/": [],
+        " /in/misspelt/": ["export"],
+        "GET /in/reports/<int:year>/": [],
+        "POST /in/reports/<int:year>/": ["sso"],
+        "GET /in/dispatched/": ["exports"],
+        "GET /in/mixed/": ["exports and sso"],
+        "GET /in/rows/": ["sso"],
+        "GET /in/api/": ["exports"],
+    }
 
 
 def test_an_application_without_a_mistake_exits_with_0():
