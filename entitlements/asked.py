@@ -47,7 +47,7 @@ class Asked:
     @property
     def waits(self) -> bool:
         """Say whether the customer must be awaited first."""
-        return inspect.isawaitable(self.who)
+        return inspect.isawaitable(self.who) if self.view is None else self.view.waits
 
     def flow(self) -> Generator[Wait, None, Decision]:
         if self.view is not None:
@@ -120,5 +120,8 @@ class Gate:
 
 async def settled(asked: Asked) -> Asked:
     if not asked.waits:
+        return asked
+    if asked.view is not None:
+        await asked.view.settle()
         return asked
     return Asked(asked.need, asked.core, None, await cast("Awaitable[object]", asked.who))

@@ -214,7 +214,7 @@ class Core:
             held_back=tally.held_back,
             superseded=tally.superseded,
             recalled=self.cache.recalled,
-            ttl=self.cache.capacity.seconds(),
+            ttl=self.cache.capacity.seconds,
             flying=self.cache.flying,
             live_feed=self.changes.live(),
             catalog_loaded=self.catalog.contents is not None,

@@ -57,7 +57,7 @@ class View(ABC):
         """Do the same as `check`, awaiting what must be waited for."""
 
         async def acheck() -> Decision:
-            return await self.core.arun(self.decide(_one(feature)))
+            return await self._adecide(_one(feature))
 
         return Question(acheck())
 
@@ -65,7 +65,7 @@ class View(ABC):
         """Do the same as `require`, awaiting what must be waited for."""
 
         async def arequire() -> Decision:
-            return enforced(await self.core.arun(self.decide(_one(feature))))
+            return enforced(await self._adecide(_one(feature)))
 
         return Question(arequire())
 
@@ -87,6 +87,9 @@ class View(ABC):
     def unavailable(self) -> bool:
         """Say whether it can't be told what the customer lacks. Templates show this, and never an upsell."""
         return self.pinned().unavailable
+
+    async def _adecide(self, need: Requirement) -> Decision:
+        return await self.core.arun(self.decide(need))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.stripe_customer_id!r})"
@@ -197,6 +200,14 @@ class RequestView(View):
         """Have the gates ask, until this pins anew: a test overrides what is pinned."""
         self.pin = _NOTHING
 
+    @property
+    def waits(self) -> bool:
+        """Say whether `settle` must be awaited before a question may be."""
+        return False
+
+    async def settle(self) -> None:
+        """Find out whose view this is, where that takes a wait."""
+
     def seen_by(self, core: Core) -> RequestView:
         """Give this view to a gate that asks another instance about the same customer."""
         self.asked = True  # the response depends on the customer, whichever instance answers
@@ -224,6 +235,21 @@ class RequestView(View):
             return self.core.run(self.load())
         pin = glance(self.core.hold(self.stripe_customer_id))
         return Pinned(unavailable=True) if pin is None else self._hold(pin)
+
+    def apinned(self) -> Question[Pinned]:
+        """Do the same as `pinned`, awaiting what must be waited for; what is asked after that finds it at hand."""
+
+        async def apinned() -> Pinned:
+            self.asked = True
+            await self.settle()
+            pin = await self.core.arun(self.load())
+            return overridden.applied(self.stripe_customer_id, pin)
+
+        return Question(apinned())
+
+    async def _adecide(self, need: Requirement) -> Decision:
+        await self.settle()
+        return await super()._adecide(need)
 
     def _held(self) -> Pinned | None:
         return self._pin if monotonic() < self.pinned_until else None

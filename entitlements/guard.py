@@ -21,7 +21,7 @@ from entitlements.cache.wait import glance
 from entitlements.stripe.ids import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
     from types import TracebackType
 
     from entitlements.asked import Asked, Gate
@@ -66,8 +66,16 @@ def _guarded(gate: Gate, function: Callable[..., Any]) -> Callable[..., Any]:
         raise TypeError(f"requires_feature can't guard {shown(function)}: {_advice(function)}")
     guarded = _kind(gate, function)(gate, function)
     setattr(guarded, MARK, gate)
-    _inner.add(getattr(function, "__func__", function))
+    _inner.update(_within(function))
     return guarded
+
+
+def _within(function: object) -> Iterator[Callable[..., Any]]:
+    """Give what is called behind a gate: a function, and what other decorators have wrapped in it."""
+    while function is not None:
+        if isinstance(bare := getattr(function, "__func__", function), FunctionType | functools.partial):
+            yield bare
+        function = getattr(function, "__wrapped__", None)
 
 
 def _kind(gate: Gate, function: Callable[..., Any]) -> Callable[[Gate, Callable[..., Any]], Callable[..., Any]]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Judge", "Rules"]
 
-_ATTEMPTS: Final = 4  # a fetch superseded while it flew is made again, so often
+_ATTEMPTS: Final = 5  # fetches for one question: one that is superseded while it flies is made again
 _KEYS_KEPT: Final = 10_000  # lookup keys that are refused on the hot path
 _AT_ONCE: Final = 0.0  # the patience of a refresh that nobody waits for
 
@@ -129,6 +129,8 @@ class Judge:
         deadline = self._deadline(brief=False)
         if plan is Plan.REFRESH:
             self._cache.begin(customer, seen=snapshot, patience=_AT_ONCE)
+            # Beginning may have found that the table was replaced, and this snapshot then fell with all the others.
+            plan = plan if self._stands_in(snapshot, need) else Plan.FETCH
         if snapshot is None or not self._answers(customer, plan):
             until = deadline if plan is Plan.FETCH else deadline.sooner(self._rules.limits.brief_deadline)
             flight = yield from self._land(customer, snapshot, after, until)
@@ -146,14 +148,14 @@ class Judge:
         self, customer: str, seen: Snapshot | None, after: float | None, until: Deadline
     ) -> Generator[Wait, None, Flight]:
         """Wait for a fetch; make it again if a change became known while it flew."""
-        flight = self._cache.begin(customer, seen=seen, after=after, patience=until.remaining())
-        for _ in range(_ATTEMPTS):
+        attempts = 0
+        while True:
+            attempts += 1
+            flight = self._cache.begin(customer, seen=seen, after=after, patience=until.remaining())
             if flight.outcome is None:
                 yield Wait(flight, until)
-            if until.passed or flight.failed or self._learnt(flight):
-                break
-            flight = self._cache.begin(customer, seen=seen, after=after, patience=until.remaining())
-        return flight
+            if attempts == _ATTEMPTS or until.passed or flight.failed or self._learnt(flight):
+                return flight
 
     def _learnt(self, flight: Flight) -> Snapshot | None:
         """Give what a flight brought, if it did and nothing became known since it began."""
@@ -220,7 +222,9 @@ class Judge:
     def _unavailable(self, customer: str, need: Requirement, flight: Flight | None) -> Decision:
         outcome = flight.outcome if flight else None
         limit = self._rules.limits.deadline
-        failure = (outcome.failure if outcome else None) or Failure(f"no usable answer within {limit:g} s", 1.0)
+        failure = outcome.failure if outcome else Failure(f"no usable answer within {limit:g} s", 1.0)
+        # What was fetched fell: whatever time is left, whoever asks again will see the newest of these changes.
+        failure = failure or Failure("changes became known faster than they could be fetched", 1.0)
         _seldom.warning("cannot tell whether a customer has %s: %s", str(need), failure.detail)
         return Decision(
             need,

@@ -19,6 +19,7 @@ MODULES = sorted(
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_in_docstrings_run(name: str):
     """Every example in a docstring gives what it says it gives."""
+    _set_django_up(name)
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert failed == 0
 
@@ -46,7 +47,7 @@ def test_the_readme_s_python_runs(monkeypatch: pytest.MonkeyPatch):
         for block in blocks:
             block.evaluate()
         try:
-            assert len(blocks) == 6
+            assert len(blocks) == 7
             refused = call(document.namespace["app"])
             assert refused.startswith("402"), refused
             assert document.namespace["decision"].reason == "not_entitled"
@@ -65,12 +66,19 @@ def test_the_pages_python_runs(
     from entitlements.testing.pytest_plugin import pytest_configure
 
     pytest_configure(pytestconfig)  # the page's marks are known where the plugin is not installed, too
+    _set_django_up(page.name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STRIPE_API_KEY", "sk_test_123")
     blocks = list(Document.parse(str(page), PythonCodeBlockParser()).examples())
     assert blocks
     for block in blocks:
         block.evaluate()
+
+
+def _set_django_up(name: str) -> None:
+    """Give Django its settings, without which looking at it is an error."""
+    if "django" in name:
+        import web_django  # noqa: F401 - it is done by importing this
 
 
 def call(app) -> str:

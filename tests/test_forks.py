@@ -215,6 +215,33 @@ def test_a_child_forked_in_the_midst_of_the_first_load_is_well(run):
     assert run(script) == ["1"] * 5
 
 
+def test_a_child_notices_that_its_table_was_removed_though_nobody_fetches(tmp_path):
+    """Rule 5: a worker forked from a warm parent answers from its parent's snapshots, and looks after its table too."""
+    script = """
+        import shutil
+        truth = Truth({"cus_1": {"exports"}})
+        ents = Entitlements(source=truth, **SHARED)
+        assert ents.has_feature("cus_1", "exports")
+
+        def work(wait, tell):
+            tell(ents.has_feature("cus_1", "exports"))
+            wait()
+            truth.held["cus_1"] = set()
+            until = time.monotonic() + 5
+            while ents.has_feature("cus_1", "exports") and time.monotonic() < until: time.sleep(0.01)
+            tell(ents.has_feature("cus_1", "exports"))
+
+        go, hear, end = in_child(work)
+        before = hear()
+        ents.close()  # so that the parent looks no more: what it notices, it does for its children too
+        shutil.rmtree(SHARED["shared_path"])
+        go()
+        print(json.dumps([before, hear()]))
+        end()
+    """
+    assert run_script(script, str(tmp_path / "shared")) == [True, False]
+
+
 def test_children_forked_while_threads_keep_snapshots_leave_the_file_whole(tmp_path):
     """R52: forked in whatever instant of a parent that reads and writes the host's file, no child harms it."""
     script = """

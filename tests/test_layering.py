@@ -24,8 +24,8 @@ FLOORS = [
     {"asked"},
     {"guard"},
     {"gate"},
-    {"", "web", "openfeature", "testing"},
     {"audit"},
+    {"", "web", "openfeature", "testing"},
     {"demo", "cli", "__main__"},
 ]
 BESIDE = {"emulator"}  # imports nothing of the library, and is imported by cli, demo and testing only

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from controlled import Ask, HeldTruth, wait_for
+from controlled import Ask, HeldTruth, Truth, wait_for
 
-from entitlements import Decision, Entitlements, Reason
+from entitlements import Decision, Entitlements, Limits, Reason
 
 
 @pytest.fixture(name="truth")
@@ -160,6 +160,26 @@ def test_fresh_does_not_join_a_flight_already_under_way(ents, truth):
     assert earlier.answer()
     assert fresh.answer()
     assert len(truth.calls) == 2
+
+
+def test_a_customer_who_changes_all_the_time_is_said_to():
+    """Every fetch is superseded while it flies: five are made, and the answer says what happened, in no time."""
+
+    class Restless(Truth):
+        def fetch(self, customer, deadline):
+            holding = super().fetch(customer, deadline)
+            ents.invalidate(customer)
+            return holding
+
+    truth = Restless({"cus_1": {"exports"}})
+    with Entitlements(source=truth, limits=Limits(deadline=600, requests_per_second=1_000)) as ents:
+        decision = ents.check("cus_1", "exports")
+        assert (decision.reason, decision.detail, decision.retry_after) == (
+            Reason.UNAVAILABLE,
+            "changes became known faster than they could be fetched",
+            1.0,
+        )
+        assert (truth.calls, ents.stats().flying) == (["cus_1"] * 5, 0)
 
 
 def test_known_superseded_data_is_not_served_while_the_source_fails(ents, truth):

@@ -11,10 +11,12 @@ import time
 
 import pytest
 from controlled import Clock, HeldTruth, Truth, wait_for
+from host_world import count
 
 from entitlements import (
     Entitlements,
     EntitlementsUnavailable,
+    Freshness,
     InvalidSettings,
     Limits,
     Reason,
@@ -43,7 +45,7 @@ def _process(tmp_path):
 
 
 def stored(ents) -> bool:
-    return ents._core.ground.store.count(1e9) > 0
+    return count(ents._core.ground.store, 1e9) > 0
 
 
 def test_what_one_process_fetched_another_takes(process):
@@ -91,7 +93,7 @@ def test_a_restart_while_stripe_is_down_admits_whoever_paid(process):
     before = process(truth, clock=clock)
     assert before.has_feature("cus_1", "exports")
     assert before.has_feature("cus_2", "exports")
-    wait_for(lambda: before._core.ground.store.count(1e9) == 2)
+    wait_for(lambda: count(before._core.ground.store, 1e9) == 2)
     before.close()
     truth.failing = StripeError("down")
     clock.tick(3_000)
@@ -104,6 +106,17 @@ def test_a_restart_while_stripe_is_down_admits_whoever_paid(process):
     assert after.check("cus_1", "exports").reason is Reason.UNAVAILABLE  # stale_if_error is over, restart or not
 
 
+def test_a_restart_knows_at_once_how_many_there_are(process):
+    """Whom the budget can't pay to refresh within the ttl lives longer, from the first question on."""
+    limits, freshness, clock = Limits(requests_per_second=1_000, deadline=10), Freshness(ttl=0.1), Clock()
+    truth = Truth({f"cus_{number}": {"exports"} for number in range(200)})
+    before = process(truth, clock=clock, limits=limits, freshness=freshness)
+    assert all(before.has_feature(customer, "exports") for customer in truth.held)
+    wait_for(lambda: count(before._core.ground.store, 1e9) == 200)
+    after = process(truth, clock=clock, limits=limits, freshness=freshness)
+    assert after.stats().ttl == pytest.approx(200 / 800)
+
+
 def test_a_customer_stripe_doesn_t_know_is_not_kept(process):
     """R77: random ids don't fill the disk."""
     truth = Truth({"cus_1": {"exports"}})
@@ -111,7 +124,7 @@ def test_a_customer_stripe_doesn_t_know_is_not_kept(process):
     ents.has_feature("cus_nobody", "exports")
     ents.has_feature("cus_1", "exports")
     wait_for(lambda: stored(ents))
-    assert ents._core.ground.store.count(1e9) == 1
+    assert count(ents._core.ground.store, 1e9) == 1
 
 
 def test_a_change_raises_every_table_of_the_process(process):
@@ -143,6 +156,39 @@ def test_a_table_that_was_removed_is_noticed_before_the_next_acknowledgement(pro
     truth.held["cus_1"] = {"exports"}
     other.invalidate("cus_1")
     assert (one.has_feature("cus_1", "exports"), other.has_feature("cus_1", "exports")) == (True, True)
+
+
+@pytest.mark.parametrize("removed", ["shared", "shared/fences"])
+def test_a_table_that_was_removed_is_noticed_though_nobody_fetches(process, tmp_path, removed):
+    """Rule 5: a fresh process makes a table of its own, which a warm one that is only asked warm questions notices."""
+    truth = Truth({"cus_1": {"exports"}})
+    warm = process(truth)
+    assert warm.has_feature("cus_1", "exports")
+    gone = tmp_path / removed
+    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    fresh = process(truth)
+    truth.held["cus_1"] = set()
+    fresh.invalidate("cus_1")
+    wait_for(lambda: not warm.has_feature("cus_1", "exports"), seconds=5)  # a second, and what a busy machine adds
+    assert warm.check("cus_1", "exports").reason is Reason.NOT_ENTITLED
+    truth.held["cus_1"] = {"exports"}
+    fresh.invalidate("cus_1")
+    assert warm.has_feature("cus_1", "exports")  # it rests on the new table: what is raised there is raised for it
+
+
+def test_the_question_that_finds_its_table_replaced_is_not_answered_from_it(process, tmp_path):
+    """Rule 5: an old allow is served while one refresh runs behind; the refresh finds that nothing old stands."""
+    clock = Clock()
+    truth = Truth({"cus_1": {"exports"}})
+    one = process(truth, clock=clock)
+    assert one.has_feature("cus_1", "exports")
+    clock.tick(400)  # beyond the ttl, within stale_while_revalidate
+    shutil.rmtree(tmp_path / "shared")
+    fresh = process(truth)
+    truth.held["cus_1"] = set()
+    fresh.invalidate("cus_1")
+    decision = one.check("cus_1", "exports")
+    assert (decision.reason, decision.source) == (Reason.NOT_ENTITLED, Source.FETCHED)
 
 
 def test_where_no_table_can_be_had_it_can_t_be_told(process, tmp_path):

@@ -20,6 +20,7 @@ __all__ = ["audit"]
 _READERS: Final = {"flask": "flask", "starlette": "starlette", "fastapi": "starlette", "django": "django"}
 _WRAPPED: Final = ("app", "_app", "application", "wsgi_app", "asgi_app")  # where middleware keeps what it wraps
 _DEEPEST: Final = 50
+_PASSED_BY: Final = "the route leads past the gate: put @requires_feature below the route, next to def"
 
 
 class _Reader(Protocol):
@@ -44,7 +45,7 @@ def audit(app: object, catalog: Contents | None = None) -> Audit:
     ... def report(): ...
     >>> for mistake in audit(app).mistakes:
     ...     print(mistake.route, "-", mistake.message)
-    GET /report - a gate stands above the route and does nothing: put @requires_feature below @app.route, next to def
+    GET /report - the route leads past the gate: put @requires_feature below the route, next to def
     """
     routes: list[Route] = []
     mistakes: list[Mistake] = []
@@ -61,7 +62,7 @@ def audit(app: object, catalog: Contents | None = None) -> Audit:
 
 def _wrong(entry: Entry, route: Route, catalog: Contents | None) -> Iterator[str]:
     if entry.passed_by:
-        yield ("a gate stands above the route and does nothing: put @requires_feature below @app.route, next to def")
+        yield _PASSED_BY
     if catalog is None:
         return
     for need in route.gates:

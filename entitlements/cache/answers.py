@@ -6,11 +6,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from entitlements import overridden
-from entitlements.cache.capacity import Capacity
+from entitlements.cache.capacity import Capacity, younger
 from entitlements.cache.shelf import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from entitlements.cache.exchange import Exchange
     from entitlements.cache.fences import Fences
@@ -60,6 +60,9 @@ class Answers:
         overridden.on_switch(self._take_warm)
         fences.on_move(self._take_tokens)
         self._take_tokens()
+        if exchange is not None:
+            # What lives too briefly by now was kept by earlier processes; the first to ask must find it alive.
+            self.capacity.recount()
 
     def clock(self) -> float:
         """Read the clock that judges ages."""
@@ -144,11 +147,12 @@ class Answers:
 
     def _lifetime(self, *, settling: bool = False, known: bool = True) -> float:
         return self._freshness.lifetime(
-            settling=settling, known=known, random=self._seams.draw(), affordable=self.capacity.seconds()
+            settling=settling, known=known, random=self._seams.draw(), affordable=self.capacity.seconds
         )
 
-    def _active(self, seconds: float) -> int:
-        """Count the customers whose snapshot is younger than some seconds, on this host if it has a store."""
-        now = self.clock()
-        here = sum(now - snapshot.began < seconds for snapshot in list(self.shelf.customers.entries.values()))
-        return max(here, self._exchange.store.count(seconds)) if self._exchange else here
+    def _active(self, ages: Sequence[float]) -> Iterator[float]:
+        """Count, for one age after another, the customers whose snapshot is younger: here, or on the whole host."""
+        here = younger(self.shelf.customers.entries, ages, self.clock())
+        if self._exchange is None:
+            return here
+        return map(max, here, self._exchange.store.counts(ages))

@@ -119,36 +119,45 @@ class Cache(Answers):
         """
         slot = self.slot(customer)
         lost = self._lost_ground()
-        with self._lock:
-            token = self._fences.token(slot)
-            flight = self._under_way(customer)
-            if flight is not None and flight.token == token and (after is None or flight.moment > after):
-                self.tally.joined += 1
-                return flight
-            landed = self.shelf.get(customer)
-            flight = Flight(
-                customer,
-                slot=slot,
-                token=token,
-                began=self.clock(),
-                moment=self.now(),
-                boot=self._seams.boot(),
-                wall=self._seams.wall(),
-                deadline=Deadline.after(self._limits.deadline, now=self.now),
-                settling=self._fences.settling(token, self._freshness.settle),
-            )
-            if landed is not None and landed is not seen and self._suits(landed, after):
-                self.tally.joined += 1
-                flight.land(Outcome(landed))
-                return flight
-            turn = self._turn(flight, patience, lost)
-            if turn is None:
-                return flight
-            flight.delayed(turn)
-            self._flights[customer] = flight
-            self.tally.fetches += 1
-        self._launch(flight, turn)
+        mine: Flight | None = None
+        try:
+            with self._lock:
+                token = self._fences.token(slot)
+                flight = self._under_way(customer)
+                if flight is not None and flight.token == token and (after is None or flight.moment > after):
+                    self.tally.joined += 1
+                    return flight
+                landed = self.shelf.get(customer)
+                flight = self._new(customer, slot, token)
+                if landed is not None and landed is not seen and self._suits(landed, after):
+                    self.tally.joined += 1
+                    flight.land(Outcome(landed))
+                    return flight
+                turn = self._turn(flight, patience, lost)
+                if turn is None:
+                    return flight
+                flight.delayed(turn)
+                self._flights[customer] = mine = flight
+                self.tally.fetches += 1
+            self._launch(flight, turn)
+        except BaseException:  # a signal's handler may raise anywhere; others may wait for this flight already
+            if mine is not None:
+                self._ground(mine, "the question that began this fetch was interrupted")
+            raise
         return flight
+
+    def _new(self, customer: str, slot: int, token: float) -> Flight:
+        return Flight(
+            customer,
+            slot=slot,
+            token=token,
+            began=self.clock(),
+            moment=self.now(),
+            boot=self._seams.boot(),
+            wall=self._seams.wall(),
+            deadline=Deadline.after(self._limits.deadline, now=self.now),
+            settling=self._fences.settling(token, self._freshness.settle),
+        )
 
     def _under_way(self, customer: str) -> Flight | None:
         """Find a customer's flight, unless it is overdue.
@@ -244,6 +253,7 @@ class Cache(Answers):
                 _log.exception("a fetch died")
         finally:
             self._report(flight)
+            self.capacity.recount()  # here, where nobody waits any more: a hundred thousand aren't counted in no time
 
     def _complete(self, flight: Flight, holding: Holding) -> None:
         """Keep what a fetch learnt, under the token noted before it began."""

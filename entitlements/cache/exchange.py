@@ -12,7 +12,7 @@ from entitlements.cache.envelope import Stored, age
 from entitlements.cache.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from entitlements.cache.flight import Flight
     from entitlements.cache.seams import Seams
@@ -27,7 +27,7 @@ class Store(Protocol):
 
     def keep(self, stored: Stored) -> None: ...
 
-    def count(self, younger_than: float) -> int: ...
+    def counts(self, ages: Sequence[float]) -> Iterator[int]: ...
 
 
 class Exchange:

@@ -182,9 +182,20 @@ class FileFences(Fences):
         """Say whether others who look for this table by now find another one: somebody removed or replaced the file.
 
         Some microseconds. Ask before a change is acknowledged, and before the token is noted for a fetch: then whoever
-        was left on the old table, where everything has fallen, moves on with its next fetch.
+        was left on the old table, where everything has fallen, moves on with its next fetch. And ask now and then:
+        processes that begin a new table can't clear one that they never knew.
         """
         return self._file.replaced()
+
+    def fall(self) -> None:
+        """Void whatever rests on a table that was replaced, and wait for nobody."""
+        if not self._moving.acquire(blocking=False):
+            return  # whoever moves does this first of all
+        try:
+            if self.replaced() and not self._file.cut():
+                self.raise_all()
+        finally:
+            self._moving.release()
 
     def reattach(self) -> None:
         """Move to the table that others find, if this was replaced.

@@ -211,6 +211,9 @@ class Fences:
         """Say whether others who look for this table by now find another one."""
         return False
 
+    def fall(self) -> None:
+        """Void whatever rests on a table that was replaced; whoever asks next moves."""
+
     def reattach(self) -> None:
         """Move to the table that others find, if this was replaced."""
 

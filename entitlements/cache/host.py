@@ -7,6 +7,8 @@ changes a table or the envelope gives the tables their next number.
 from __future__ import annotations
 
 import logging
+import math
+import time
 from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
@@ -21,7 +23,7 @@ from entitlements.seldom import Seldom
 if TYPE_CHECKING:
     import os
     import sqlite3
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from entitlements.cache.envelope import Stored
 
@@ -50,7 +52,10 @@ _KEEP: Final = (
     "INSERT INTO snapshots_1 (scope, customer, boot, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (scope, customer) "
     "DO UPDATE SET boot = excluded.boot, sealed = excluded.sealed WHERE boot <= excluded.boot OR boot > ?"
 )
-_COUNT: Final = "SELECT count(*) FROM snapshots_1 WHERE scope = ? AND boot > ?"
+_COUNT: Final = "SELECT count(*) FROM snapshots_1 WHERE scope = ?"
+_BETWEEN: Final = "FROM snapshots_1 WHERE scope = ? AND boot > ? AND (boot, rowid) <= (?, ?)"
+_SO_MANY_ON: Final = f"SELECT boot, rowid {_BETWEEN} ORDER BY boot DESC, rowid DESC LIMIT 1 OFFSET ?"
+_COUNT_BETWEEN: Final = f"SELECT count(*) {_BETWEEN}"
 _NEXT_SCOPE: Final = "SELECT min(scope) FROM snapshots_1 WHERE scope > ?"
 _DROP_OLD: Final = (
     "DELETE FROM snapshots_1 WHERE rowid IN "
@@ -67,6 +72,11 @@ _TAKE: Final = "INSERT OR REPLACE INTO leases_1 (scope, name, holder, until) VAL
 _ODD: Final = 60.0  # seconds by which another's lease may exceed ours before it is taken for a mistake
 _TIDY_EVERY: Final = 500  # rows kept, or a tenth of the capacity if that is less
 _TIDY_MOST: Final = 2_000  # rows dropped at once, so that nobody waits for long
+
+_AT_ONCE: Final = 5_000  # rows counted in one turn at the file: some milliseconds at the worst
+_BREATH: Final = 0.001  # seconds between two such turns
+_LAST_ROW: Final = 2**63 - 1
+_FROM_THE_YOUNGEST: Final = (math.inf, _LAST_ROW)
 
 _seldom = Seldom(logging.getLogger("entitlements"))
 
@@ -107,7 +117,6 @@ class HostStore:
         self._capacity = capacity
         self._max_age = max_age
         self._kept = 0
-        self._counted = 0
         word = f"{this_boot() if boot_id is None else boot_id:016x}"
         self._file = HostFile(real_path(directory), partial(_prepare, boot_id=word), boot)
 
@@ -142,15 +151,24 @@ class HostStore:
         if self._kept % min(_TIDY_EVERY, self._capacity // 10 + 1) == 0:
             self._tried(self._tidy, None)
 
-    def count(self, younger_than: float) -> int:
-        """Count this scope's customers whose fetch began less than so many seconds ago.
+    def counts(self, ages: Sequence[float]) -> Iterator[int]:
+        """Count, for one age after another, this scope's customers whose fetch began less than so many seconds ago.
 
-        When the file can't be read, what was counted last.
+        Give the ages from the youngest on: nobody is counted twice. Between any thousands of rows others have their
+        turn at the file, since a question may wait for it.
+
+        Raises:
+            StoreFault: it can't be told.
         """
-        since = self._boot() - younger_than
-        rows = self._tried(lambda sql: sql.execute(_COUNT, (self._scope, since)).fetchall(), [(self._counted,)])
-        self._counted = int(rows[0][0])
-        return self._counted
+        now, counted, until = self._boot(), 0, _FROM_THE_YOUNGEST
+        for old in ages:
+            where = (self._scope, now - old)
+            while reached := self._file.run(partial(_so_many_on, where=(*where, *until))):
+                counted, until = counted + _AT_ONCE, reached
+                time.sleep(_BREATH)  # or we might have the file again before whoever waits for it is awake
+            counted += self._file.run(partial(_counted, where=(*where, *until)))
+            until = (now - old, _LAST_ROW)
+            yield counted
 
     def forget(self) -> None:
         """Drop every snapshot, of every scope: what they were fetched behind is gone."""
@@ -218,7 +236,7 @@ class HostStore:
             scope = ""
             while (scope := sql.execute(_NEXT_SCOPE, (scope,)).fetchall()[0][0]) is not None:
                 sql.execute(_DROP_OLD, (scope, now - self._max_age, _TIDY_MOST))
-            surplus = sql.execute(_COUNT, (self._scope, float("-inf"))).fetchall()[0][0] - self._capacity
+            surplus = sql.execute(_COUNT, (self._scope,)).fetchall()[0][0] - self._capacity
             if surplus > 0:
                 sql.execute(_DROP_OLDEST, (self._scope, min(surplus, _TIDY_MOST)))
 
@@ -244,6 +262,16 @@ def _transaction(sql: sqlite3.Connection) -> Generator[None]:
     sql.execute("BEGIN IMMEDIATE")
     yield
     sql.execute("COMMIT")
+
+
+def _so_many_on(sql: sqlite3.Connection, *, where: tuple[object, ...]) -> tuple[float, int] | None:
+    """Find the row that comes after `_AT_ONCE` others, the youngest first; `None` if there are no more than those."""
+    rows = sql.execute(_SO_MANY_ON, (*where, _AT_ONCE)).fetchall()
+    return rows[0] if rows else None
+
+
+def _counted(sql: sqlite3.Connection, *, where: tuple[object, ...]) -> int:
+    return int(sql.execute(_COUNT_BETWEEN, where).fetchall()[0][0])
 
 
 def _digest(text: str) -> bytes:

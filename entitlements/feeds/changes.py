@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from entitlements import token as freshness_token
 from entitlements.cache.fences import raise_everywhere, tables
+from entitlements.cache.lookout import Lookout
 from entitlements.errors import EntitlementsUnavailable, InvalidSettings
 from entitlements.feeds.notes import HostNotes, MemoryNotes
 from entitlements.forks import first_load
@@ -93,6 +94,7 @@ class Changes:
         self._feed = self._fences.feed(settings.scope)
         self._sweep_word = self._fences.sweep(settings.scope)
         self._catalog_changed = catalog_changed
+        self._lookout = None if ground.store is None else Lookout(ground.fences, seams)
         self._sweeper: Sweeper | None = None
         self._handled: Callable[[str], object] = id
         if settings.sweep is not None:
@@ -123,12 +125,19 @@ class Changes:
         return self._fences.feed_silence(self._feed) <= _FEED_LIVES or self._fences.sweep_is_live(self._sweep_word)
 
     def follow(self) -> None:
-        """Begin to sweep, if that was asked for; safe to call often."""
+        """Begin to look after a table that others share by its name, and to sweep, if that was asked for.
+
+        Safe to call often, and called with every question that is not answered on a hot path.
+        """
+        if self._lookout is not None:
+            self._lookout.start()
         if self._sweeper is not None:
             self._sweeper.start()
 
     def close(self) -> None:
-        """Sweep no more."""
+        """Look after nothing, and sweep no more."""
+        if self._lookout is not None:
+            self._lookout.close()
         if self._sweeper is not None:
             self._sweeper.close()
 

@@ -23,16 +23,18 @@ from entitlements.forks import reset_in_child
 from entitlements.seldom import Seldom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from entitlements.clocks import Deadline
     from entitlements.feeds.notes import Notes
     from entitlements.feeds.reading import Events, Reading
     from entitlements.freshness import Freshness
+    from entitlements.stripe.resources.events import EventPage
 
 __all__ = ["Fence", "Sweep", "SweepResult"]
 
 _LEASES: Final = 3  # intervals that a lease lasts: who is killed or stopped loses it by time
+_AT_WORK: Final = 30.0  # seconds that it lasts within a round, if that is more: longer than a page may take
 _HANDLED: Final = 10_000  # webhooks remembered, so that one change doesn't cost two fetches
 _LONGEST_ID: Final = 255
 _log = logging.getLogger("entitlements")
@@ -73,6 +75,35 @@ class SweepResult:
     skipped: bool = False
 
 
+class _LeaseLostError(Exception):
+    """Another process has taken over in the midst of a round: this one was stopped for too long."""
+
+
+class _Leased:
+    """An event list of many pages, asked for each further one only while the lease can be renewed."""
+
+    def __init__(self, events: Events, renew: Callable[[], bool]) -> None:
+        self._events = events
+        self._renew = renew
+        self._begun = False
+
+    def page(
+        self,
+        *,
+        types: Sequence[str],
+        created_from: int | None,
+        starting_after: str | None,
+        limit: int,
+        deadline: Deadline,
+    ) -> EventPage:
+        if self._begun and not self._renew():
+            raise _LeaseLostError
+        self._begun = True
+        return self._events.page(
+            types=types, created_from=created_from, starting_after=starting_after, limit=limit, deadline=deadline
+        )
+
+
 class Sweep:
     """Follow the event list of one account, a round at a time.
 
@@ -80,7 +111,7 @@ class Sweep:
         events: where events are listed, within the rate budget.
         notes: where the position and the lease are kept.
         fence: what is raised.
-        interval: seconds between rounds; a lease lasts three of them.
+        interval: seconds between rounds; a lease lasts three of them, and longer while a round is at work.
         freshness: says when Stripe's lists have settled, and beyond which age nothing is served.
         wall: wall time, for what Stripe dates.
         now: the clock that stamps are judged by.
@@ -135,8 +166,16 @@ class Sweep:
             EntitlementsUnavailable: as the fence raises it; the position stays, and the next round raises again.
         """
         began, asked_at = self._now(), self._wall()
-        if not self._notes.lease(self._name, self._holder, self._lease):
+        if not self._at_work():
             return SweepResult(skipped=True)
+        try:
+            return self._followed(began, asked_at, deadline)
+        except _LeaseLostError:
+            return SweepResult(skipped=True)
+        finally:
+            self._notes.lease(self._name, self._holder, self._lease)
+
+    def _followed(self, began: float, asked_at: float, deadline: Deadline) -> SweepResult:
         before = Position.read(self._notes.read_note(self._name), now=asked_at)
         reading = self._read(before, asked_at, deadline)
         read_at = self._wall()
@@ -147,11 +186,16 @@ class Sweep:
             self._fence.stamp(began)
         return SweepResult(reading.news, raised, reading.gap, stamped=kept)
 
+    def _at_work(self) -> bool:
+        """Take or renew the lease for as long as the next page may take."""
+        return self._notes.lease(self._name, self._holder, max(self._lease, _AT_WORK))
+
     def _read(self, before: Position | None, now: float, deadline: Deadline) -> Reading:
+        events = _Leased(self._events, self._at_work)
         since = self._first(now) if before is None else before.since
         if since < now - KEPT:
-            return read_newest(self._events, "events of so long ago aren't kept by Stripe", deadline)
-        reading = read_back(self._events, since, self._known(before), deadline)
+            return read_newest(events, "events of so long ago aren't kept by Stripe", deadline)
+        reading = read_back(events, since, self._known(before), deadline)
         # No news is no gap; but the last event seen is in what was asked for, and Stripe still keeps it.
         if before is not None and before.last is not None and before.last not in reading.events:
             reading.gap = reading.gap or "the last event seen is no longer listed"

@@ -12,7 +12,7 @@ from entitlements.errors import InvalidInput
 from entitlements.terms import Terms
 from entitlements.web import webhook
 from entitlements.web.asgi_exchange import AROUND, HTTPExchange, WebSocketExchange, field, sent
-from entitlements.web.refusal import REFUSALS
+from entitlements.web.refusal import REFUSALS, refusal_in
 from entitlements.web.site import Site, checked_instance
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class SiteMiddleware:
             with bind(view):
                 await self._app(scope, exchange.receive, exchange.send)
         except (*REFUSALS, BaseExceptionGroup) as raised:
-            error = _refusal(raised)
+            error = refusal_in(raised)
             if error is None or exchange.settled:
                 raise
             await exchange.refuse(error, await self._own_answer(error, scope))
@@ -136,14 +136,6 @@ class EntitlementsMiddleware(SiteMiddleware):
     ) -> None:
         site = Site(entitlements, customer, Terms(status, hide, upgrade_url), handler, awaits=True)
         super().__init__(app, site, preload=preload)
-
-
-def _refusal(raised: BaseException) -> Refusal | None:
-    """Find the refusal that was raised: by itself, or by tasks of a group that raised nothing else."""
-    if isinstance(raised, BaseExceptionGroup):
-        leaves = [_refusal(each) for each in cast("BaseExceptionGroup[BaseException]", raised).exceptions]
-        return None if None in leaves else leaves[0]
-    return raised if isinstance(raised, REFUSALS) else None
 
 
 def webhook_endpoint(entitlements: Entitlements, *, read_deadline: float = 10.0) -> ASGIApp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from math import ceil
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from entitlements.decision import Reason
 from entitlements.errors import EntitlementsUnavailable, FeatureRequired
@@ -17,7 +17,7 @@ from entitlements.web.upgrade import local_target, upgrade_link
 if TYPE_CHECKING:
     from entitlements.decision import Decision
 
-__all__ = ["REFUSALS", "Refusal", "Request", "is_hidden", "refuse", "retry_after", "sentence"]
+__all__ = ["REFUSALS", "Refusal", "Request", "is_hidden", "refusal_in", "refuse", "retry_after", "sentence"]
 
 Refusal: TypeAlias = FeatureRequired | EntitlementsUnavailable
 REFUSALS: Final = (FeatureRequired, EntitlementsUnavailable)
@@ -76,6 +76,14 @@ def refuse(error: Refusal, request: Request, application: Terms = _OURS) -> Resp
 def is_hidden(error: Refusal, application: Terms = _OURS) -> bool:
     """Say whether a refusal is to look as if there were nothing: a framework then answers in its own words for that."""
     return isinstance(error, FeatureRequired) and _is_no(error.decision) and _terms(error, application).hide is True
+
+
+def refusal_in(raised: BaseException) -> Refusal | None:
+    """Find the refusal that was raised: by itself, or by tasks of a group that raised nothing else."""
+    if isinstance(raised, BaseExceptionGroup):
+        leaves = [refusal_in(each) for each in cast("BaseExceptionGroup[BaseException]", raised).exceptions]
+        return None if None in leaves else leaves[0]
+    return raised if isinstance(raised, REFUSALS) else None
 
 
 def sentence(error: Refusal) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["PRIVATE", "Response", "problem"]
 
 PRIVATE: Final = "private, no-store"
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}  # an application's own may be in no list
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Response:
     @property
     def status_line(self) -> str:
         """Name the status, as in `402 Payment Required`."""
-        return f"{self.status} {HTTPStatus(self.status).phrase}"
+        return f"{self.status} {_PHRASES.get(self.status, 'Refused')}"
 
     def answering(self, method: str) -> Self:
         """Leave the body out for HEAD; its length is still told."""

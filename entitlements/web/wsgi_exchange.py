@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from entitlements.bound import bind
-from entitlements.web.refusal import REFUSALS, Request
+from entitlements.web.refusal import REFUSALS, Request, refusal_in
 from entitlements.web.response import PRIVATE
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from entitlements.web.response import Response
     from entitlements.web.site import Site
 
-__all__ = ["WSGIExchange", "sent"]
+__all__ = ["WSGIExchange", "request_of", "sent"]
+
+_RAISED: Final = (*REFUSALS, BaseExceptionGroup)  # a group, where an application runs tasks of its own
 
 
 class WSGIExchange:
@@ -30,7 +32,7 @@ class WSGIExchange:
         self._site = site
         self._view = view
         self._environ = environ
-        self._request = _request(environ)  # as it came: applications rewrite their environ
+        self._request = request_of(environ)  # as it came: applications rewrite their environ
         self._start_response = start_response
         self._held: tuple[str, list[tuple[str, str]]] | None = None
         self._write: Callable[[bytes], object] | None = None  # the server's, once it was given the headers
@@ -40,7 +42,10 @@ class WSGIExchange:
         try:
             with bind(self._view):
                 body = app(self._environ, self._hold)
-        except REFUSALS as error:
+        except _RAISED as raised:
+            error = refusal_in(raised)
+            if error is None:
+                raise
             return self.refuse(error)
         if not _is_made(body, self._environ):
             return _Body(self, self._view, body)
@@ -116,7 +121,10 @@ class _Body:
         except StopIteration:
             self._exchange.release()
             raise
-        except REFUSALS as error:
+        except _RAISED as raised:
+            error = refusal_in(raised)
+            if error is None:
+                raise
             self._steps = iter(())
             return b"".join(self._exchange.refuse(error))
         self._exchange.release()
@@ -160,7 +168,8 @@ def _uncached(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [*headers, ("Cache-Control", PRIVATE)]
 
 
-def _request(environ: WSGIEnvironment) -> Request:
+def request_of(environ: WSGIEnvironment) -> Request:
+    """Read from an environ what a refusal's form depends on."""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return Request(
         method=environ["REQUEST_METHOD"],

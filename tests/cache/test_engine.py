@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from controlled import Clock, Jobs, Truth
 
@@ -365,6 +367,32 @@ def test_no_thread_can_be_started(world):
 
     world.cache._seams = Seams(spawn=refuse, alarm=world.alarms)
     assert world.begin().outcome.failure.detail == "can't start new thread at interpreter shutdown"
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_question_that_is_interrupted_leaves_no_flight_behind(at):
+    """Ctrl-C, or a signal's handler that raises: whoever asks next begins a fetch, and waits for no dead one."""
+    world = World(rate=Unlimited(0.25))
+    set_alarm, joined = world.alarms.__call__, []
+
+    def interrupted(moment, call):
+        if len(world.alarms.set) == at - 1:  # somebody else joins, then the signal comes
+            joined.append(world.begin())
+            raise KeyboardInterrupt
+        return set_alarm(moment, call)
+
+    good = world.cache._seams
+    world.cache._seams = replace(good, alarm=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        world.begin()
+    world.cache._seams = replace(good, alarm=set_alarm)
+    assert joined[0].outcome.failure.detail == "the question that began this fetch was interrupted"
+    assert (world.cache.flying, world.truth.calls) == (0, [])
+    assert world.begin().outcome is None
+    _, (_, take_off) = world.alarms.set[-2:]
+    take_off()
+    world.jobs.run()
+    assert (world.cache.look("cus_1").features, world.truth.calls) == ({"exports"}, ["cus_1"])
 
 
 def test_a_flight_lands_once(world):

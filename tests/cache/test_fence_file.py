@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -318,6 +319,39 @@ def test_a_table_that_was_replaced_is_left_for_the_one_that_others_find(shared, 
     found = other.raise_(SLOT)
     assert one.tokens[SLOT] == follower.tokens[SLOT] == found
     assert left_behind.tokens[SLOT] == 0
+
+
+@pytest.mark.parametrize("how", ["removed", "cut"])
+def test_what_rests_on_a_table_that_is_gone_can_be_voided_at_once(shared, how):
+    """It takes no file's lock; a table that is well stays as it is, and one that was cut isn't written to."""
+
+    def falls() -> bool:
+        table = opened(shared)
+        token = table.raise_(SLOT)
+        table.fall()
+        stood = table.tokens[SLOT] == token
+        if how == "removed":
+            (shared / "fences").unlink()
+        else:
+            os.truncate(shared / "fences", 0)
+        table.fall()
+        return stood and (how == "cut" or table.tokens[SLOT] == 0)
+
+    assert works_in_a_child(falls)
+
+
+def test_whoever_moves_is_not_waited_for(shared):
+    """The one who moves voids the old table first of all; nobody else has to, nor may hang for its file's lock."""
+    table = opened(shared)
+    token = table.raise_(SLOT)
+    (shared / "fences").unlink()
+    with table._moving:
+        other = threading.Thread(target=table.fall, daemon=True)
+        other.start()
+        other.join(10)
+        assert (other.is_alive(), table.tokens[SLOT]) == (False, token)
+    table.fall()
+    assert table.tokens[SLOT] == 0
 
 
 def test_a_later_instance_moves_everybody_on(shared):

@@ -41,6 +41,48 @@ def test_one_process_of_a_host_sweeps():
     assert one.round().skipped
 
 
+@pytest.mark.parametrize("pages", [1, 20])
+def test_a_round_keeps_its_lease_however_long_it_takes(pages):
+    """One process sweeps, though a page takes longer than three intervals, and all of them longer than any lease."""
+    clock = Clock()
+    notes = SharedNotes(clock)
+    one, other = World(notes, interval=2), World(notes, interval=2)
+    for number in range(100 * pages - 50):
+        one.list.add(number, NOW)
+    answer = one.list.page
+
+    def slow(**asked):
+        clock.tick(10)
+        assert other.round() == SweepResult(skipped=True)
+        return answer(**asked)
+
+    one.list.page = slow
+    assert (one.round().stamped, len(one.list.asked), other.list.asked) == (True, pages, [])
+    clock.tick(5.9)
+    assert other.round().skipped
+    clock.tick(0.2)
+    assert other.round().stamped  # killed between two rounds, it holds nobody up for longer than three intervals
+
+
+def test_whoever_was_stopped_in_a_round_leaves_it_to_another():
+    """A process that sleeps through its lease asks no more of Stripe, and raises and notes nothing."""
+    clock = Clock()
+    notes = SharedNotes(clock)
+    one, other = World(notes, interval=2), World(notes, interval=2)
+    for number in range(150):
+        one.list.add(number, NOW)
+    answer = one.list.page
+
+    def stopped(**asked):
+        clock.tick(31)
+        assert other.round().stamped
+        return answer(**asked)
+
+    one.list.page = stopped
+    assert (one.round(), len(one.list.asked), one.done()) == (SweepResult(skipped=True), 1, [])
+    assert other.round().stamped
+
+
 def test_a_forked_child_is_somebody_else():
     """The lease is its parent's, who may be sweeping this moment."""
     world = World(SharedNotes(Clock()))

@@ -14,7 +14,7 @@ from entitlements.cache.host import HostStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["MOMENT", "World"]
+__all__ = ["MOMENT", "World", "count"]
 
 MOMENT = 1_795_000_000.0
 
@@ -62,3 +62,8 @@ class World:
     def close(self) -> None:
         for store in self._opened:
             store.close()
+
+
+def count(store: HostStore, younger_than: float) -> int:
+    """Count a store's customers whose fetch began less than so many seconds ago."""
+    return next(store.counts([younger_than]))

@@ -13,6 +13,8 @@ from entitlements.cache.fences import Fences
 from entitlements.cache.host import HostStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from simulated_process import Process
     from simulated_world import World
 
@@ -143,9 +145,11 @@ class RowStore:
         self._rows.snapshots[stored.scope, stored.customer] = stored
         self._point()
 
-    def count(self, younger_than: float) -> int:
-        since = self._boot() - younger_than
-        return sum(stored.boot > since for (scope, _), stored in self._rows.snapshots.items() if scope == self._scope)
+    def counts(self, ages: Sequence[float]) -> Iterator[int]:
+        now = self._boot()
+        ours = [stored.boot for (scope, _), stored in self._rows.snapshots.items() if scope == self._scope]
+        for age in ages:
+            yield sum(boot > now - age for boot in ours)
 
     def read_note(self, name: str) -> str | None:
         self._point()

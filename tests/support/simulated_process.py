@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ from simulated_stripe import SECRET
 from simulated_time import INSTANT
 
 from entitlements import Entitlements, core, resolver
+from entitlements.cache.flight import Flight
 from entitlements.cache.seams import Seams
 from entitlements.core import Core
 from entitlements.settings import scope
@@ -241,7 +243,8 @@ class Process:
         call = heapq.heappop(self._alarms)[2].call
         assert call is not None
         failures = self.core.cache.tally.failures
-        self.trouble = self.world.time.at
+        if _of_a_flight(call):
+            self.trouble = self.world.time.at
         call()
         self.failing = self.failing or self.core.cache.tally.failures > failures
         return True
@@ -291,3 +294,8 @@ class Process:
     def subject(self) -> Subject:
         """Pick one of the customers it is asked about."""
         return self.world.random.choice(self.subjects)
+
+
+def _of_a_flight(call: Callable[[], object]) -> bool:
+    """Say whether a fetch is given up by a call, or takes off late by it."""
+    return isinstance(call, partial) and any(isinstance(each, Flight) for each in call.args)

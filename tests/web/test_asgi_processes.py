@@ -11,7 +11,7 @@ from entitlements.testing import Ask
 @pytest.mark.parametrize("site", ["asgi_site", "starlette_site", "fastapi_site"])
 def test_a_process_of_its_own_answers_as_it_should(site):
     """uvicorn, started as anyone starts it: pages, a real WebSocket's handshake, and the webhook."""
-    with uvicorn_process(f"web_served:{site}") as port:
+    with uvicorn_process(f"web_asgi_served:{site}") as port:
 
         def statuses(path, method):
             return [wire(port, Ask(path, who, method)).status for who in ("one", "none", "nobody", "new", "unsure")]

@@ -451,6 +451,29 @@ def test_the_body_refused_is_closed(served):
     assert closed == [1]
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_tasks_of_an_application_are_refused_as_it_is(served, late):
+    """A group of tasks that were all refused is a refusal; one in which something else failed is that failure."""
+
+    def app(*errors):
+        def asking(environ, start_response):
+            refusals = []
+            with pytest.raises(FeatureRequired) as refusal:
+                allowed_to_export()
+            refusals.append(refusal.value)
+            raise ExceptionGroup("tasks", [*refusals, *errors])
+            yield b""
+
+        def at_once(environ, start_response):
+            return list(asking(environ, start_response))
+
+        return served(asking if late else at_once, "cus_2")
+
+    assert call(app()).problem["reason"] == "not_entitled"
+    with pytest.raises(ExceptionGroup):
+        call(app(ZeroDivisionError()))
+
+
 def test_other_errors_are_the_servers(served):
     """What the library didn't raise, it doesn't answer."""
     with pytest.raises(ZeroDivisionError):
@@ -593,3 +616,157 @@ def test_what_depends_on_an_answer_is_kept_out_of_caches(served, app, customer, 
     assert (
         call(served(app if app in (template, asking) else checked(app), customer)).headers.get("cache-control") == rule
     )
+
+
+# --- what an application says of its refusals ------------------------------------------------------------------------
+
+
+@requires_feature("exports", status=451)
+def exports_with_a_status(environ, start_response):
+    """Not to be reached by who may not."""
+
+
+@requires_feature("exports", hide=True)
+def exports_hidden(environ, start_response):
+    """Not to be reached by who may not."""
+
+
+@requires_feature("exports", hide=False)
+def exports_shown(environ, start_response):
+    """Not to be reached by who may not."""
+
+
+@pytest.mark.parametrize(
+    ("app", "said", "status"),
+    [
+        (exports, {"status": 403}, 403),
+        (exports, {"status": 499}, 499),  # in no list of HTTP's, and still 400 to 499
+        (exports_with_a_status, {"status": 403}, 451),
+        (exports_with_a_status, {"hide": True}, 451),
+        (exports, {"hide": True}, 404),
+        (exports_hidden, {}, 404),
+        (exports_hidden, {"status": 403}, 404),
+        (exports_shown, {"hide": True}, 402),
+        (exports, {"hide": False}, 402),
+    ],
+)
+def test_a_no_has_the_status_that_the_gate_or_else_the_application_says(served, app, said, status):
+    """`status=` and `hide=` are the application's, unless the gate that refuses says otherwise."""
+    reply = call(served(checked(app), "cus_2", **said))
+    assert (reply.status, reply.headers["cache-control"]) == (status, PRIVATE)
+    assert (b"exports" in reply.body) is (status != 404)
+
+
+@pytest.mark.parametrize("said", [{"status": 418}, {"hide": True}])
+def test_only_a_no_is_shown_otherwise(served, shelf, said):
+    """Nobody signed in stays 403, and cannot tell 503, whatever is said of a no."""
+    assert call(served(checked(exports), None, **said)).status == 403
+    shelf.failing = True
+    assert call(served(checked(exports), "cus_3", **said)).status == 503
+
+
+def test_what_is_hidden_says_nothing_of_why(served):
+    """A hidden no names no feature, no reason and no page that sells, and sends nobody there."""
+    reply = call(served(checked(exports), "cus_2", hide=True, upgrade_url="/pricing"), accept=HTML)
+    assert reply.problem == {"type": "about:blank", "title": "Not Found", "status": 404}
+    assert set(reply.headers) == {"content-type", "content-length", "cache-control"}
+
+
+def own_words(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return [b"<p>please ", b"ask us</p>"]
+
+
+@pytest.mark.parametrize("app", [exports, exports_hidden, generated, refused_at_first_step])
+def test_an_application_answers_in_its_own_words(served, app):
+    """A handler is given the refusal and the environ, and the application that it returns answers, privately."""
+    seen = []
+
+    def handler(error, environ):
+        seen.append((type(error), error.decision.reason, environ["PATH_INFO"]))
+        return own_words
+
+    reply = call(served(checked(app), "cus_2", handler=handler), path="/report")
+    assert seen == [(FeatureRequired, "not_entitled", "/report")]
+    assert (reply.status, reply.headers, reply.body) == (
+        200,
+        {"content-type": "text/html", "cache-control": PRIVATE},
+        b"<p>please ask us</p>",
+    )
+
+
+def test_a_handler_may_leave_some_to_us(served, shelf):
+    """A handler that returns None for a refusal has the usual answer given."""
+
+    def handler(error, environ):
+        return own_words if isinstance(error, EntitlementsUnavailable) else None
+
+    app = served(checked(exports), "cus_2", handler=handler)
+    assert call(app).problem["reason"] == "not_entitled"
+    shelf.failing = True
+    assert call(served(checked(exports), "cus_3", handler=handler)).body == b"<p>please ask us</p>"
+
+
+def test_a_handler_is_not_asked_when_nothing_is_refused(served):
+    """Who may is not seen by the handler."""
+    assert call(served(checked(exports), handler=lambda error, environ: 1 / 0)).status == 200
+
+
+def test_a_handler_s_own_rules_for_caches_stand(served):
+    """R47: an own answer that says something of caches is sent as it is."""
+
+    def cached(environ, start_response):
+        start_response("402 Payment Required", [("Content-Type", "text/plain"), ("cache-control", "max-age=5")])
+        return [b"no"]
+
+    assert call(served(checked(exports), "cus_2", handler=lambda *_: cached)).headers["cache-control"] == "max-age=5"
+
+
+def test_a_handler_s_answer_is_read_to_its_end_and_closed(served):
+    """PEP 3333: the body of an own answer is closed, also when making it fails."""
+    closed = []
+
+    class Body:
+        def __init__(self, steps):
+            self.steps = steps
+
+        def __iter__(self):
+            return (step() for step in self.steps)
+
+        def close(self):
+            closed.append(1)
+
+    def answering(*steps):
+        def own(environ, start_response):
+            start_response("402 Payment Required", list(PLAIN))
+            return Body(steps)
+
+        return served(checked(exports), "cus_2", handler=lambda *_: own)
+
+    assert call(answering(lambda: b"no")).body == b"no"
+    with pytest.raises(ZeroDivisionError):
+        call(answering(lambda: b"no", lambda: 1 / 0))
+    assert closed == [1, 1]
+
+
+def test_a_handler_comes_too_late_for_what_was_sent(served):
+    """R19: once a byte is out no handler is asked: the server is told, and breaks the connection."""
+    with pytest.raises(FeatureRequired):
+        call(served(checked(streamed), "cus_2", handler=lambda error, environ: 1 / 0))
+
+
+def test_a_handler_that_fails_admits_nobody(served):
+    """An error in a handler goes to the server as any other does."""
+    with pytest.raises(ZeroDivisionError):
+        call(served(exports, "cus_2", handler=lambda error, environ: 1 / 0))
+
+
+def test_what_is_said_of_refusals_is_checked_when_it_is_said(served):
+    """A status that is no refusal's, two that contradict each other, a handler that can't be called or is async."""
+
+    async def later(error, environ):
+        return None
+
+    for said in ({"status": 200}, {"status": 403, "hide": True}, {"hide": 1}, {"handler": "no"}, {"handler": later}):
+        with pytest.raises(InvalidSettings):
+            served(opened, **said)
