@@ -11,7 +11,7 @@ from entitlements.customer import LIVE, PIN_HOLDS
 from entitlements.errors import InvalidInput
 from entitlements.terms import Terms
 from entitlements.web import webhook
-from entitlements.web.asgi_exchange import EXCHANGE, HTTPExchange, WebSocketExchange, field, sent
+from entitlements.web.asgi_exchange import AROUND, HTTPExchange, WebSocketExchange, field, sent
 from entitlements.web.refusal import REFUSALS, refusal_in
 from entitlements.web.site import Site, checked_instance
 
@@ -48,7 +48,7 @@ class SiteMiddleware:
         view = await self._view(scope)
         exchange = self._exchange(scope, view, receive, send)
         # In place, not in a copy: tracers outside of us read what routers write here.
-        scope.update({"entitlements": view, EXCHANGE: exchange})
+        scope.update({"entitlements": view, AROUND: exchange.around})
         try:
             with bind(view):
                 await self._app(scope, exchange.receive, exchange.send)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from entitlements.errors import FeatureRequired
@@ -17,20 +18,46 @@ if TYPE_CHECKING:
     from entitlements.web.response import Response
     from entitlements.web.site import Site
 
-__all__ = ["EXCHANGE", "ASGIExchange", "HTTPExchange", "WebSocketExchange", "asked_in", "closing", "field", "sent"]
+__all__ = [
+    "AROUND",
+    "ASGIExchange",
+    "Around",
+    "HTTPExchange",
+    "WebSocketExchange",
+    "asked_in",
+    "closing",
+    "field",
+    "sent",
+]
 
-EXCHANGE: Final = "entitlements.exchange"  # where in the scope a framework's integration finds what is around it
+AROUND: Final = "entitlements.around"  # where in the scope a framework's integration finds what is around it
 _NORMAL: Final = 1000
 _POLICY_VIOLATION: Final = 1008
 _TRY_AGAIN_LATER: Final = 1013
 _LONGEST_REASON: Final = 123  # bytes: a control frame holds 125, and the code takes two
 
 
-class ASGIExchange(Protocol):
-    """What the middleware needs of either kind."""
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a refusal is answered by, wherever within the application that is done.
+
+    Attributes:
+        site: what the application said.
+        request: as it came: routers rewrite their scope. A handshake's is a plain one: it can't be redirected.
+    """
 
     site: Site
     request: Request
+
+    def refuse(self, error: Refusal) -> Response:
+        """Turn a refusal into the response that says it."""
+        return self.site.refuse(error, self.request)
+
+
+class ASGIExchange(Protocol):
+    """What the middleware needs of either kind."""
+
+    around: Around
 
     @property
     def settled(self) -> bool:
@@ -48,8 +75,7 @@ class HTTPExchange:
     def __init__(self, site: Site, view: RequestView, scope: Scope, receive: Receive, send: Send) -> None:
         self.settled = False
         self.receive: Final = receive
-        self.site = site
-        self.request = asked_in(scope)  # as it came: routers rewrite their scope
+        self.around = Around(site, asked_in(scope))
         self._view = view
         self._scope = scope
         self._send = send
@@ -64,7 +90,7 @@ class HTTPExchange:
     async def refuse(self, error: Refusal, own: ASGIApp | None = None) -> None:
         """Answer with a refusal, or with the application's own answer to it."""
         if own is None:
-            await sent(self.site.refuse(error, self.request), self._send)
+            await sent(self.around.refuse(error), self._send)
         else:
             self._view.asked = True  # no cache may keep the application's own answer either
             await own(self._scope, self.receive, self.send)
@@ -75,8 +101,7 @@ class WebSocketExchange:
 
     def __init__(self, site: Site, scope: Scope, receive: Receive, send: Send) -> None:
         self.settled = False
-        self.site = site
-        self.request = Request()  # a handshake has no page to be redirected from, so JSON it is
+        self.around = Around(site, Request())
         self._accepted = False
         self._scope = scope
         self._receive = receive
@@ -99,9 +124,9 @@ class WebSocketExchange:
             if own is not None:
                 await own(self._scope, self.receive, self.send)
                 return
-            await sent(self.site.refuse(error, self.request), self._send, kind="websocket.http.response")
+            await sent(self.around.refuse(error), self._send, kind="websocket.http.response")
             return
-        hidden = not self._accepted and is_hidden(error, self.site.terms)
+        hidden = not self._accepted and is_hidden(error, self.around.site.terms)
         await self._send(closing(error, hidden=hidden))
 
 

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket, WebSocketClose, WebSocketState
 
 from entitlements.errors import EntitlementsUnavailable, FeatureRequired
 from entitlements.terms import Terms
-from entitlements.web.asgi_exchange import EXCHANGE, asked_in, closing
+from entitlements.web.asgi_exchange import AROUND, asked_in, closing
 from entitlements.web.refusal import is_hidden, refuse
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
     from starlette.types import ExceptionHandler
 
-    from entitlements.web.asgi_exchange import ASGIExchange
+    from entitlements.web.asgi_exchange import Around
     from entitlements.web.asgi_types import ASGIApp, Scope
     from entitlements.web.refusal import Refusal
     from entitlements.web.site import Site
@@ -34,19 +34,19 @@ _OURS: Final = Terms()
 
 async def _answer(connection: HTTPConnection, error: Refusal) -> ASGIApp | None:
     """Be Starlette's exception handler for a refusal, of a request or of a WebSocket."""
-    exchange: ASGIExchange | None = connection.scope.get(EXCHANGE)
+    around: Around | None = connection.scope.get(AROUND)
     if isinstance(connection, WebSocket):
-        if exchange is not None:
+        if around is not None:
             raise error  # the middleware knows how far the handshake has come, which this object may not
         await connection.send(closing(error, hidden=_is_unseen(connection, error)))
         return None
-    site = None if exchange is None else exchange.site
+    site = None if around is None else around.site
     own = await own_words(error, connection, site)
     if own is not None:
-        if exchange is not None:
+        if around is not None:
             connection.scope["entitlements"].asked = True  # no cache may keep it, whoever raised this
         return own
-    request = asked_in(connection.scope) if exchange is None else exchange.request
+    request = asked_in(connection.scope) if around is None else around.request
     said = refuse(error, request, _terms(site))
     return Response(said.body, said.status, dict(said.headers))
 

@@ -419,13 +419,15 @@ def test_openapi_knows_every_way_to_gate(ents):
 
     @app.get("/decorated")
     @requires_feature("exports")
+    @requires_feature("sso", status=451)
     async def decorated(): ...
 
     outer.include_router(inner)
     app.include_router(outer)
     app.include_router(inner, prefix="/including", dependencies=[EXPORTS])
-    for path in ("/outer/inner", "/parameter", "/dependency", "/decorated", "/including/inner"):
+    for path in ("/outer/inner", "/parameter", "/dependency", "/including/inner"):
         assert [*responses(app, path)] == ["402", "403", "503"], path
+    assert [*responses(app, "/decorated")] == ["402", "451", "403", "503"]
     every = FastAPI(dependencies=[EXPORTS])
     install(every, ents, user)
     every.add_api_route("/", exported)
