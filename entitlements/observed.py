@@ -69,11 +69,6 @@ class Observer:
         self._call = call
         self._telling = threading.local()
 
-    @property
-    def absent(self) -> bool:
-        """Say whether nobody listens."""
-        return self._call is None
-
     def decided(self, decision: Decision) -> Decision:
         """Tell a decision if it is worth telling; give it back."""
         if self._call is not None and decision.worth_telling:

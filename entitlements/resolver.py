@@ -91,11 +91,12 @@ class Entitlements:
     ) -> None:
         # Rebound at once: a traceback of whatever goes wrong below may show this frame's locals.
         key, api_key = Secret.wrapped(api_key), None
+        base, api_base = Secret.wrapped(api_base), None  # it may carry credentials
         secrets, webhook_secrets = Secret.all_wrapped(webhook_secrets), ()
         own_source = _source(source)
         settings = Settings.read(
             key,
-            api_base=api_base,
+            api_base=base,
             stripe_account=stripe_account,
             webhook_secrets=secrets,
             feature_classes=feature_classes,

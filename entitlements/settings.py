@@ -10,7 +10,7 @@ from typing import cast
 from entitlements.errors import InvalidInput, InvalidSettings
 from entitlements.freshness import FeatureClass
 from entitlements.stripe.ids import feature_key, shown
-from entitlements.stripe.secret import Secret
+from entitlements.stripe.secret import NoSecret, Secret
 
 __all__ = ["Limits", "Settings", "scope"]
 
@@ -98,6 +98,9 @@ class Settings:
         """
         from entitlements.stripe.address import STRIPE, is_loopback  # noqa: PLC0415 - it loads URL parsing
 
+        # Whatever was given: a traceback of what goes wrong below may show this frame's locals.
+        api_key, api_base = Secret.wrapped(api_key), Secret.wrapped(api_base)
+        webhook_secrets = Secret.all_wrapped(webhook_secrets)
         base = _base(*_given("api_base", api_base, environ, "STRIPE_API_BASE", STRIPE))
         return cls(
             api_key=_key(*_given("api_key", api_key, environ, "STRIPE_API_KEY"), needed=needs_key or sweep is not None),
@@ -167,7 +170,8 @@ def _text(value: object, origin: str) -> str:
 def _secret(value: object, origin: str) -> Secret:
     secret, value = Secret.wrapped(value), None
     if not isinstance(secret, Secret):
-        raise InvalidSettings(f"{origin} is of type {type(secret).__name__}: give a string")
+        trouble = secret.trouble if isinstance(secret, NoSecret) else "is None: give a string"
+        raise InvalidSettings(f"{origin} {trouble}")
     if not _is_plain(secret.reveal()):
         looks = "malformed" if secret else "blank"
         raise InvalidSettings(f"{origin} is {looks}: give text without spaces or control characters")
@@ -192,8 +196,9 @@ _OTHER_KINDS = ("pk_", "whsec_", "price_", "prod_")
 def _base(value: object, origin: str) -> str:
     from entitlements.stripe.address import usable_base  # noqa: PLC0415 - see `Settings.read`
 
+    base, value = Secret.wrapped(value), None
     try:
-        return usable_base(value)
+        return usable_base(base)
     except InvalidSettings as error:
         raise InvalidSettings(f"{origin}: {error}") from None
 

@@ -16,11 +16,11 @@ if bug := os.environ.get("PLANTED_BUG"):
 def _as_in_a_new_process():
     """Begin with new fence tables and nothing logged yet: what one test makes known must not settle in the next."""
     from entitlements import catalog, judge, observed  # not before a bug may be planted
-    from entitlements.cache import engine, fences, host, host_file
+    from entitlements.cache import engine, fences, host, host_file, lookout
 
     fences._shared = None
     fences._at.clear()
-    for module in (catalog, judge, engine, host, host_file, observed):
+    for module in (catalog, judge, engine, host, host_file, lookout, observed):
         module._seldom._last.clear()
         module._seldom._left_out.clear()
 

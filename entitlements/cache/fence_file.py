@@ -40,7 +40,6 @@ class FenceFile:
     Attributes:
         path: where it is.
         memory: the map.
-        renewed: whether nothing that the file knew counts any more: it was new, or from another boot.
 
     Raises:
         InvalidSettings: it can't be had, or isn't ours. Nothing was changed then.
@@ -95,7 +94,7 @@ class FenceFile:
         memory = mmap.mmap(fd, SIZE)
         words = memoryview(memory).cast("Q")
         try:
-            self.renewed = self._prepare(words)
+            self._prepare(words)
         except InvalidSettings:
             words.release()  # a map with views can't be closed
             memory.close()
@@ -109,18 +108,17 @@ class FenceFile:
         if size > SIZE or (size < SIZE and any(os.pread(fd, size, 0))):
             raise self._refused(f"has {size:,} bytes instead of {SIZE:,}: it was cut, or is no fence table. Remove it")
 
-    def _prepare(self, words: memoryview[int]) -> bool:
-        """Have the table say only what was said during this boot; return whether it had to be cleared for that."""
+    def _prepare(self, words: memoryview[int]) -> None:
+        """Have the table say only what was said during this boot."""
         if words[_MARK_AT] != _MARK:
             self._check_blank(words)
             words[_MARK_AT] = _MARK
         if words[_BOOT_AT] == self._boot:
-            return False
+            return
         # The boot comes last: who is killed before that leaves a table that the next one clears.
         words[:IDENTITY] = _nothing(IDENTITY)
         words[_BOOT_AT + 1 :] = _nothing(len(words) - _BOOT_AT - 1)
         words[_BOOT_AT] = self._boot
-        return True
 
     def _check_blank(self, words: memoryview[int]) -> None:
         mark = words[_MARK_AT]
@@ -155,11 +153,7 @@ def _nothing(words: int) -> memoryview[int]:
 
 
 class FileFences(Fences):
-    """A table that every process of this host shares under the name of a directory.
-
-    Attributes:
-        renewed: whether this object found nothing that counts: a new table, or one from another boot.
-    """
+    """A table that every process of this host shares under the name of a directory."""
 
     def __init__(
         self,
@@ -172,7 +166,6 @@ class FileFences(Fences):
         self._directory = directory
         self._boot = this_boot() if boot is None else boot
         self._file = FenceFile(self._directory, self._boot)
-        self.renewed: Final = self._file.renewed
         self._followers: list[WeakMethod[Callable[[], object]]] = []
         self._moving = threading.RLock()
         wait_before_fork(self._moving)

@@ -170,10 +170,6 @@ class HostStore:
             until = (now - old, _LAST_ROW)
             yield counted
 
-    def forget(self) -> None:
-        """Drop every snapshot, of every scope: what they were fetched behind is gone."""
-        self._tried(lambda sql: sql.execute("DELETE FROM snapshots_1"), None)
-
     # --- notes and leases --------------------------------------------------------------------------------------------
 
     def read_note(self, name: str) -> str | None:

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from entitlements.errors import InvalidSettings
 from entitlements.stripe.ids import shown
+from entitlements.stripe.secret import NoSecret, Secret
 
 __all__ = ["STRIPE", "is_loopback", "usable_base"]
 
@@ -28,17 +29,27 @@ def usable_base(value: object) -> str:
     ...
     entitlements.errors.InvalidSettings: api_base 'http://api.stripe.com' would send the API key in clear; use https://
     """
-    address = str.__str__(value) if isinstance(value, str) else " "  # an enum's member is the text it holds
-    if not address.isascii() or not address.isprintable() or " " in address:
-        raise InvalidSettings(f"api_base {shown(value)} is not an address; use one such as {STRIPE!r}")
+    base, value = Secret.wrapped(value), None  # it may carry credentials, which no frame of a traceback is to show
+    if not isinstance(base, Secret):
+        rule = base.trouble if isinstance(base, NoSecret) else f"is {base}: give an address, such as {STRIPE!r}"
+        raise InvalidSettings(f"api_base {rule}")
+    if trouble := _trouble(base.reveal()):
+        raise InvalidSettings(f"api_base {trouble}")
+    return base.reveal().rstrip("/")
+
+
+def _trouble(address: str) -> str | None:
+    """Say what is wrong with an address, if anything is. Whatever goes wrong in here is said, never raised."""
     if any(mark in address for mark in "@?#"):  # even an empty query would swallow every path
-        raise InvalidSettings("api_base carries credentials, a query or a fragment; give scheme, host and port only")
-    parts = _split(address)
+        return "carries credentials, a query or a fragment; give scheme, host and port only"
+    parts = _split(address) if address.isascii() and address.isprintable() and " " not in address else None
+    if parts is None:
+        return f"{shown(address)} is not an address; use one such as {STRIPE!r}"
     if parts.scheme not in {"http", "https"} or not _is_place(parts):
-        raise InvalidSettings(f"api_base {shown(value)} is not an http address; use one such as {STRIPE!r}")
+        return f"{shown(address)} is not an http address; use one such as {STRIPE!r}"
     if parts.scheme == "http" and not is_loopback(address):
-        raise InvalidSettings(f"api_base {shown(value)} would send the API key in clear; use https://")
-    return address.rstrip("/")
+        return f"{shown(address)} would send the API key in clear; use https://"
+    return None
 
 
 def is_loopback(base: str) -> bool:
@@ -47,7 +58,8 @@ def is_loopback(base: str) -> bool:
     >>> is_loopback("http://127.0.0.1:12111"), is_loopback("https://api.stripe.com")
     (True, False)
     """
-    host = _split(base).hostname or ""
+    parts = _split(base)
+    host = (parts and parts.hostname) or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     ip = _ip(host)
@@ -71,12 +83,10 @@ def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _split(value: str) -> SplitResult:
+def _split(value: str) -> SplitResult | None:
     try:
         parts = urlsplit(value)
         _ = parts.port  # a port out of range is noticed when it is read
     except ValueError:
-        reason = f"api_base {shown(value)} is not an address; use one such as {STRIPE!r}"
-    else:
-        return parts
-    raise InvalidSettings(reason)
+        return None
+    return parts

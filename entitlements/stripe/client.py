@@ -71,11 +71,13 @@ class Stripe:
         ca_bundle: str | None = None,
         stripe_version: str = VERSION,
     ) -> None:
-        wrapped, api_key = Secret.wrapped(api_key), ""  # the name too: a traceback may show this frame's locals
+        # The names too: a traceback may show this frame's locals.
+        wrapped, api_key = Secret.wrapped(api_key), ""
+        base, api_base = Secret.wrapped(api_base), ""
         self._timeout = _positive(timeout)
         self._http = Http(
             cast("Secret", wrapped),
-            api_base=api_base,
+            api_base=cast("str", base),
             stripe_account=stripe_account,
             stripe_version=stripe_version,
             max_retries=max_retries,

@@ -21,7 +21,7 @@ from entitlements.stripe.ids import header_value
 from entitlements.stripe.lines import Lines
 from entitlements.stripe.refusals import refusal
 from entitlements.stripe.retries import Retries, RetryBudget
-from entitlements.stripe.secret import Secret
+from entitlements.stripe.secret import NoSecret, Secret
 from entitlements.stripe.strict_json import BadJson, loads
 
 if TYPE_CHECKING:
@@ -85,9 +85,11 @@ class Http:
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = _random.random,
     ) -> None:
-        wrapped, api_key = Secret.wrapped(api_key), ""  # the name too: a traceback may show this frame's locals
+        # The names too: a traceback may show this frame's locals.
+        wrapped, api_key = Secret.wrapped(api_key), ""
+        base, api_base = Secret.wrapped(api_base), ""
         self._key = _usable_key(wrapped)
-        self.base = usable_base(api_base)
+        self.base = usable_base(base)
         if stripe_account is not None:
             stripe_account = header_value(stripe_account, what="stripe_account", example="acct_123")
         self._account = stripe_account
@@ -246,9 +248,8 @@ def _worth_retrying(error: StripeError) -> bool:
 
 def _usable_key(value: object) -> Secret:
     if not isinstance(value, Secret):
-        raise InvalidSettings(
-            f"api_key is of type {type(value).__name__}, not a string; set STRIPE_API_KEY or api_key="
-        )
+        rule = value.trouble if isinstance(value, NoSecret) else f"is {value}: set STRIPE_API_KEY or pass api_key="
+        raise InvalidSettings(f"api_key {rule}")
     if not value:
         raise InvalidSettings("api_key is empty; set STRIPE_API_KEY or pass api_key='sk_test_...'")
     if not _fit_for_a_header(value):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Secret", "scrub"]
+__all__ = ["NoSecret", "Secret", "scrub"]
 
 _KEY: Final = re.compile(r"(?<![A-Za-z0-9])((?:sk|rk|pk)_(?:test_|live_)?|whsec_)[^\s'\",;<>&)\]}]*")
 
@@ -38,15 +39,20 @@ class Secret:
 
     @classmethod
     def wrapped(cls, value: object) -> object:
-        """Wrap what may be a secret before it is judged, so that no frame on the way holds it bare."""
-        return cls(value) if isinstance(value, str) else value
+        """Wrap what may be a secret before it is judged, so that no frame on the way holds it bare.
+
+        A text becomes a `Secret`, `None` stays, and whatever else it is becomes a `NoSecret`: it may hold one.
+        """
+        if value is None or isinstance(value, Secret | NoSecret):
+            return value
+        return cls(value) if isinstance(value, str) else NoSecret(value)
 
     @classmethod
     def all_wrapped(cls, values: object) -> object:
-        """Wrap each of several, given as a list or a tuple."""
+        """Wrap each of several, given as a list or a tuple; an empty dict is nothing, as an empty list is."""
         if isinstance(values, list | tuple):
             return tuple(map(cls.wrapped, cast("Sequence[object]", values)))
-        return cls.wrapped(values)
+        return () if _is_empty_mapping(values) else cls.wrapped(values)
 
     def reveal(self) -> str:
         """Give the secret itself, for the one place that needs it."""
@@ -92,6 +98,30 @@ class Secret:
         raise TypeError("a Secret can't be pickled: it would be written in clear; read it again where it is needed")
 
 
+class NoSecret:
+    """Stand for what was given in a secret's place and is no text; of that, it keeps the type's name alone.
+
+    >>> NoSecret(b"sk_test_51Habc")
+    <bytes>
+    >>> NoSecret(b"sk_test_51Habc").trouble
+    'is of type bytes: decode it, since a string is wanted'
+    """
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, value: object) -> None:
+        self._kind = type(value).__name__
+
+    @property
+    def trouble(self) -> str:
+        """Say what is wrong with it, and what to do."""
+        binary = self._kind in {"bytes", "bytearray", "memoryview"}
+        return f"is of type {self._kind}: {'decode it, since a string is wanted' if binary else 'give a string'}"
+
+    def __repr__(self) -> str:
+        return f"<{self._kind}>"
+
+
 class _Masked(str):
     """Text for the wire whose repr is masked: frames of the HTTP library, shown with their locals, print it."""
 
@@ -99,6 +129,10 @@ class _Masked(str):
 
     def __repr__(self) -> str:
         return "'Bearer …'"
+
+
+def _is_empty_mapping(values: object) -> bool:
+    return isinstance(values, Mapping) and not cast("Mapping[object, object]", values)
 
 
 def _bytes(secret: Secret) -> bytes:

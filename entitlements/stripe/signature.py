@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from entitlements.errors import SignatureError
-from entitlements.stripe.secret import Secret
+from entitlements.stripe.secret import NoSecret, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,7 +43,8 @@ def verify(
     ...
     entitlements.errors.SignatureError: no signature matches; check webhook_secrets, and pass the body's raw bytes
     """
-    keys, secrets = _keys(secrets), ()  # the name too: a traceback may show this frame's locals
+    given, secrets = Secret.all_wrapped(secrets), ()  # the name too: a traceback may show this frame's locals
+    keys = _keys(given)
     raw = _checked_payload(payload)
     signed = _read(_checked_header(header))
     if not signed.by_any(keys, raw):
@@ -117,21 +118,20 @@ def _number(value: object) -> float:
 
 
 def _keys(secrets: object) -> tuple[Secret, ...]:
-    if not isinstance(secrets, list | tuple):
+    if not isinstance(secrets, tuple):
         raise SignatureError("webhook_secrets is not a list; pass a list of the endpoint's secrets, 'whsec_...'")
-    keys = tuple(_key(each) for each in cast("Sequence[object]", secrets))
+    keys = tuple(_key(each) for each in cast("tuple[object, ...]", secrets))
     if not keys:
         raise SignatureError("webhook_secrets is not set, so no webhook can be trusted; set the endpoint's secret")
     return keys
 
 
 def _key(secret: object) -> Secret:
-    key, secret = Secret.wrapped(secret), None
-    if not isinstance(key, Secret) or not key:  # an empty key would let anybody sign
-        raise SignatureError(
-            "webhook_secrets holds something empty, or no string; set the endpoint's secret, 'whsec_...'"
-        )
-    return key
+    if isinstance(secret, NoSecret):
+        raise SignatureError(f"one of webhook_secrets {secret.trouble}, 'whsec_...'")
+    if not isinstance(secret, Secret) or not secret:  # an empty key would let anybody sign
+        raise SignatureError("webhook_secrets holds something empty; set the endpoint's secret, 'whsec_...'")
+    return secret
 
 
 def _checked_payload(payload: object) -> bytes:

@@ -33,7 +33,7 @@ def shared(tmp_path):
 
 def test_a_new_directory_is_this_user_s_alone(shared):
     """The directory is made with mode 0700, the file with 0600 and at its full size: no hole is left in it."""
-    assert opened(shared).renewed
+    opened(shared)
     found = (shared / "fences").stat()
     assert (shared.stat().st_mode & 0o7777, found.st_mode & 0o7777) == (0o700, 0o600)
     assert found.st_size == SIZE
@@ -45,7 +45,7 @@ def test_every_process_of_the_host_sees_a_raise_at_once(shared):
     script = """
         from entitlements.cache.fences import Fences, fences_at
         table, slot = fences_at(sys.argv[2]), Fences.slot("self/live", "cus_1")
-        tell(table.renewed, table.token(slot).hex())
+        tell(table.token(slot).hex())
         wait()
         table.raise_(slot)
         tell("raised")
@@ -53,7 +53,7 @@ def test_every_process_of_the_host_sees_a_raise_at_once(shared):
     table = fences_at(shared)
     token = table.token(SLOT)
     with running(script, shared) as [process]:
-        assert process.hear() == f"False {token.hex()}"
+        assert process.hear() == token.hex()
         process.go()
         assert process.hear() == "raised"
         assert table.tokens[SLOT] not in {0, token}
@@ -68,7 +68,7 @@ def test_a_restart_finds_the_fences_standing(shared):
     del before, cell
     gc.collect()
     after = opened(shared)
-    assert (after.renewed, after.token(SLOT), after.budget("s")[0]) == (False, token, 3.5)
+    assert (after.token(SLOT), after.budget("s")[0]) == (token, 3.5)
 
 
 def test_another_boot_makes_every_token_fresh(shared):
@@ -80,10 +80,10 @@ def test_another_boot_makes_every_token_fresh(shared):
     before.swept(before.sweep("s"), began=before._wall(), good_for=60)
     before.budget("s")[0] = 3.5
     after = opened(shared, boot=2)
-    assert after.renewed
     assert [after.tokens[SLOT], after.tokens[LAST], after.budget("s")[0]] == [0, 0, 0]
     assert (after.feed_silence(after.feed("s")), after.sweep_is_live(after.sweep("s"))) == (float("inf"), False)
-    assert not opened(shared, boot=2).renewed
+    token = after.raise_(SLOT)
+    assert opened(shared, boot=2).tokens[SLOT] == token  # it was cleared once
 
 
 def test_one_object_a_directory_in_a_process(tmp_path, shared):
@@ -147,7 +147,7 @@ def test_a_full_disk_is_told_as_that(shared):
         with pytest.raises(InvalidSettings, match=r"fences can't be prepared \(File too large\): mend that, or give"):
             opened(shared)
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        return opened(shared).renewed
+        return opened(shared).raise_(SLOT) != 0
 
     assert works_in_a_child(fails)
 
@@ -159,21 +159,20 @@ OPENS = """
     tell("ready")
     wait()
     table = FileFences(sys.argv[2], boot=7)
-    tell(table.renewed, table.raise_(1_000 + int(sys.argv[1])).hex())
+    tell(table.raise_(1_000 + int(sys.argv[1])).hex())
     wait()
 """
 
 
 def test_of_many_that_open_a_new_table_at_once_one_prepares_it(shared):
-    """Real processes race: one finds a new table, and whatever any of them writes is there for all."""
+    """Real processes race: whatever any of them writes is there for all, and nobody clears it."""
     with running(OPENS, shared, processes=4) as processes:
         assert [process.hear() for process in processes] == ["ready"] * 4
         for process in processes:
             process.go()
-        told = [process.hear().split() for process in processes]
-        assert sorted(renewed for renewed, _ in told) == ["False", "False", "False", "True"]
+        told = [process.hear() for process in processes]
         table = opened(shared, boot=7)
-        assert [table.tokens[1_000 + number].hex() for number in range(4)] == [token for _, token in told]
+        assert [table.tokens[1_000 + number].hex() for number in range(4)] == told
 
 
 def test_who_opens_a_table_waits_for_whoever_prepares_it(shared):
@@ -187,7 +186,8 @@ def test_who_opens_a_table_waits_for_whoever_prepares_it(shared):
         assert not process.tells_within(0.3)
         os.truncate(file.fileno(), SIZE)
         fcntl.flock(file, fcntl.LOCK_UN)
-        assert process.hear().startswith("True ")
+        token = process.hear()
+        assert opened(shared, boot=7).tokens[1_000].hex() == token
 
 
 def test_a_process_that_stopped_while_it_prepared_is_told_of(shared, monkeypatch):
@@ -237,7 +237,8 @@ def test_who_is_killed_while_preparing_leaves_a_table_that_the_next_one_prepares
         through = dies_at_step(step, directory, boot=2)
         after = opened(directory, boot=2)
         assert [after.tokens[SLOT], after.tokens[LAST], after.budget("s")[0]] == [0, 0, 0], step
-        assert not opened(directory, boot=2).renewed
+        token = after.raise_(SLOT)
+        assert opened(directory, boot=2).tokens[SLOT] == token
         step += 1
     assert step > 20
 

@@ -194,16 +194,6 @@ def test_what_is_too_old_leaves_even_if_nobody_serves_its_scope_any_more(world):
     assert world.sql("SELECT customer FROM snapshots_1 ORDER BY customer") == [(f"cus_{n}",) for n in range(6)]
 
 
-def test_forgetting_drops_every_snapshot_and_no_note(world):
-    """Where the fences are new, no snapshot of any scope counts; what a sweep has read, it has read."""
-    live, test = world.store("self/live"), world.store("self/test")
-    live.keep(world.snapshot())
-    test.keep(world.snapshot(scope="self/test"))
-    live.write_note("position", "evt_1")
-    live.forget()
-    assert (live.recall("cus_1"), test.recall("cus_1"), live.read_note("position")) == (None, None, "evt_1")
-
-
 def test_another_boot_drops_what_was_noted_by_its_clock(world):
     """R25: moments of another boot mean nothing in this one, however young they look; notes carry none, and stay."""
     before = world.store(boot_id=1)

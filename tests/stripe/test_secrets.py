@@ -13,6 +13,7 @@ import requests
 from wire_server import Answer, Cut, Drip, Hang, Reset, WireServer, page
 from wire_stripe import entitlement, feature, tls
 
+from entitlements import Entitlements
 from entitlements.clocks import Deadline
 from entitlements.errors import InvalidSettings, SignatureError, StripeError
 from entitlements.stripe import Stripe
@@ -186,9 +187,54 @@ def test_a_key_that_can_not_be_one_is_refused_unshown(kind, key):
     with pytest.raises(InvalidSettings, match="api_key") as raised:
         kind(key)
     assert "wrapped = " in frames_of(raised.value)
-    assert CANARY not in str(raised.value)
-    if isinstance(key, str):
-        assert CANARY not in frames_of(raised.value)
+    assert CANARY not in str(raised.value) + frames_of(raised.value)
+
+
+HOOK = f"whsec_{CANARY}"
+WRONG = {
+    "a key in bytes": ({"api_key": KEY.encode()}, r"api_key is of type bytes: decode it"),
+    "a key in a byte array": ({"api_key": bytearray(KEY, "ascii")}, r"api_key is of type bytearray: decode it"),
+    "a key in a list": ({"api_key": [KEY]}, r"api_key is of type list: give a string"),
+    "a key in a dict": ({"api_key": {"key": KEY}}, r"api_key is of type dict: give a string"),
+    "a secret in bytes": ({"webhook_secrets": [HOOK.encode()]}, r"a webhook secret is of type bytes: decode it"),
+    "secrets in bytes": ({"webhook_secrets": HOOK.encode()}, r"webhook_secrets must be a list of strings"),
+    "a list in a list": ({"webhook_secrets": [[HOOK]]}, r"a webhook secret is of type list: give a string"),
+    "secrets in a dict": ({"webhook_secrets": {"one": HOOK}}, r"webhook_secrets must be a list of strings"),
+    "secrets in a set": ({"webhook_secrets": {HOOK}}, r"webhook_secrets must be a list of strings"),
+    "secrets to come": ({"webhook_secrets": iter([HOOK])}, r"webhook_secrets must be a list of strings"),
+    "credentials in the address": ({"api_base": f"https://user:{CANARY}@api.stripe.com"}, r"carries credentials"),
+    "credentials in no address": ({"api_base": f"https://user:{CANARY}@a b"}, r"carries credentials"),
+    "a key for an address": ({"api_base": KEY}, r"'sk_test_…' is not an http address"),
+    "an address in bytes": ({"api_base": f"https://{CANARY}@a".encode()}, r"api_base is of type bytes: decode it"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_secret_of_another_kind_is_refused_unshown(case):
+    """R55: a key read in binary, secrets in a set, a password in an address: no frame of the traceback shows it."""
+    given, rule = WRONG[case]
+    with pytest.raises(InvalidSettings, match=rule) as raised:
+        Entitlements(**{"api_key": KEY, **given})
+    assert CANARY not in str(raised.value) + frames_of(raised.value)
+
+
+@pytest.mark.parametrize("kind", [Stripe, Http])
+@pytest.mark.parametrize("base", [f"https://user:{CANARY}@api.stripe.com", KEY, KEY.encode(), [KEY], None])
+def test_an_address_that_can_not_be_one_is_refused_unshown(kind, base):
+    """R55: nor does the client show what somebody put into its address."""
+    with pytest.raises(InvalidSettings, match="api_base") as raised:
+        kind(KEY, api_base=base)
+    assert CANARY not in str(raised.value) + frames_of(raised.value)
+
+
+@pytest.mark.parametrize(
+    "secrets", [HOOK, HOOK.encode(), {HOOK}, {"one": HOOK}, [HOOK.encode()], [[HOOK]], iter([HOOK])]
+)
+def test_a_signing_secret_of_another_kind_is_refused_unshown(secrets):
+    """R55: whoever verifies by hand is told what is wrong, and no frame shows the secret."""
+    with pytest.raises(SignatureError, match="webhook_secrets") as raised:
+        verify(b"{}", "t=1,v1=00", secrets, now=1)
+    assert CANARY not in str(raised.value) + frames_of(raised.value)
 
 
 def test_texts_from_elsewhere_are_scrubbed():
