@@ -20,7 +20,7 @@ from web_shelf import Shelf
 
 from entitlements import Entitlements, EntitlementsUnavailable, FeatureRequired
 from entitlements.bound import bound_view
-from entitlements.testing import Ask
+from entitlements.testing import Ask, override
 from entitlements.web.django import requires_feature
 
 PRIVATE = "private, no-store"
@@ -517,3 +517,16 @@ def test_the_awaited_words_of_a_view(ents):
     with project([path("page", page)], INSTANCE=ents, CUSTOMER=by_header_async):
         assert exchange_with("asgi")(Ask("/page", "cus_1")).body == b"entitled"
         assert exchange_with("asgi")(Ask("/page", "cus_2")).status == 402
+
+
+def test_a_test_s_override_is_seen_by_a_page(ents):
+    """What `override` says holds for a page, once it is known who asks; until then `in` waits for nothing, as ever."""
+
+    async def page(request):
+        before = "sso" in request.entitlements
+        pin = await request.entitlements.apinned()
+        decision = await request.entitlements.acheck("sso")
+        return HttpResponse(f"{before} {'sso' in pin} {'sso' in request.entitlements} {decision.source}")
+
+    with project([path("page", page)], INSTANCE=ents, CUSTOMER=by_header_async), override("cus_1", sso=True):
+        assert exchange_with("asgi")(Ask("/page", "cus_1")).body == b"False True True override"

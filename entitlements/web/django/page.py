@@ -53,6 +53,9 @@ class PageView(LazyView):
             )
             return Pinned(unavailable=True)
 
+    def __contains__(self, feature: object) -> bool:
+        return feature in self.pinned()  # what a test overrides is among that, and this never waits
+
     def follow(self) -> None:
         """Begin again if another user was signed in since, as a REST framework's authentication does."""
         if self.known and self._user is not self._request.__dict__.get("user"):
