@@ -6,18 +6,17 @@ reads it on another boot or host can't compare moments and fetches anew.
 
 from __future__ import annotations
 
-import os
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from functools import cache
 
+from entitlements.boot import this_boot
 from entitlements.clocks import real_now
 from entitlements.errors import InvalidInput
 from entitlements.stripe.ids import shown
 
 __all__ = ["issue", "redeem", "token_for_now"]
 
-_LAYOUT = struct.Struct(">c8sQ")  # version, boot, nanoseconds
+_LAYOUT = struct.Struct(">cQQ")  # version, boot, nanoseconds
 _VERSION = b"\x01"
 
 
@@ -27,7 +26,7 @@ def issue(moment: float) -> str:
     >>> redeem(issue(12.5), now=99.0)
     12.5
     """
-    return _written(_LAYOUT.pack(_VERSION, _boot(), int(moment * 1e9)))
+    return _written(_LAYOUT.pack(_VERSION, this_boot(), int(moment * 1e9)))
 
 
 def token_for_now() -> str:
@@ -47,7 +46,7 @@ def redeem(token: object, *, now: float) -> float:
     version, boot, moment = _LAYOUT.unpack(packed)
     if version != _VERSION:
         raise InvalidInput(f"after={shown(token)} was made by another version: get a new one")
-    return min(moment / 1e9, now) if boot == _boot() else now
+    return min(moment / 1e9, now) if boot == this_boot() else now
 
 
 def _packed(token: object) -> bytes | None:
@@ -65,17 +64,3 @@ def _packed(token: object) -> bytes | None:
 
 def _written(packed: bytes) -> str:
     return urlsafe_b64encode(packed).rstrip(b"=").decode()
-
-
-@cache
-def _boot() -> bytes:
-    """Name this boot, and the time namespace whose clock we read; where nothing tells, name this process."""
-    from hashlib import blake2b  # noqa: PLC0415 - it loads OpenSSL, which whoever only imports us can do without
-
-    try:
-        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123 - pathlib costs what we all cost
-            boot = file.read()
-        namespace = os.readlink(b"/proc/self/ns/time")  # noqa: PTH115 - see above
-    except OSError:  # not Linux: a token is good within the process and its forks, and asks for a fetch elsewhere
-        boot, namespace = os.urandom(16), b""
-    return blake2b(boot + namespace, digest_size=8).digest()

@@ -13,7 +13,19 @@ ROOT = Path(__file__).parent.parent / "entitlements"
 
 # From the ground up. A module may import from its own floor and from the floors below it.
 FLOORS = [
-    {"errors", "clocks", "extras", "forks", "seldom", "requirement", "pinned", "question", "stats", "overridden"},
+    {
+        "errors",
+        "boot",
+        "clocks",
+        "extras",
+        "forks",
+        "seldom",
+        "requirement",
+        "pinned",
+        "question",
+        "stats",
+        "overridden",
+    },
     {"decision", "freshness", "token", "watchdog", "stripe", "settings", "observed", "health", "terms"},
     {"cache"},
     {"catalog"},

@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 from weakref import WeakMethod
 
-from entitlements.cache.boot import this_boot
+from entitlements.boot import this_boot
 from entitlements.cache.fences import IDENTITY, SIZE, Fences
 from entitlements.cache.private_files import check_file, lock, open_directory, unlock
 from entitlements.errors import InvalidSettings

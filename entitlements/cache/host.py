@@ -14,7 +14,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from entitlements.cache.boot import this_boot
+from entitlements.boot import this_boot
 from entitlements.cache.envelope import Damaged, TooLarge, age, seal, unseal
 from entitlements.cache.host_file import HostFile, StoreFault
 from entitlements.cache.private_files import real_path

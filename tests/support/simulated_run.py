@@ -66,8 +66,8 @@ def _inhabited(world: World) -> Iterator[None]:
             world.running.point()
         return world.time.monotonic()
 
-    def boot() -> bytes:
-        return world.host.boots.to_bytes(8, "big")
+    def boot() -> int:
+        return world.host.boots
 
     def start(sweeper: Sweeper) -> None:
         if world.running is not None:
@@ -78,7 +78,7 @@ def _inhabited(world: World) -> Iterator[None]:
             (resolver, "monotonic", monotonic),
             (answers, "monotonic", monotonic),
             (token, "real_now", monotonic),
-            (token, "_boot", boot),
+            (token, "this_boot", boot),
             (Sweeper, "start", start),
             (threading, "Lock", lambda: Latch(world)),
             (threading, "RLock", lambda: Latch(world, again=True)),

@@ -1,10 +1,9 @@
-"""This boot of the machine: its name, by which files of an earlier one are known."""
+"""This boot of the machine: its name, by which files and freshness tokens of an earlier one are known."""
 
 from __future__ import annotations
 
 import os
 from functools import cache
-from hashlib import blake2b
 
 __all__ = ["this_boot"]
 
@@ -17,12 +16,14 @@ def this_boot() -> int:
     names no boot, every process names its own (and its forks' with it), and so takes whatever it finds for something
     from before a reboot: that costs fetches, never a wrong answer.
     """
+    from hashlib import blake2b  # noqa: PLC0415 - it loads OpenSSL, which whoever only imports us can do without
+
     return int.from_bytes(blake2b(_name(), digest_size=8).digest(), "little") or 1
 
 
 def _name() -> bytes:
     try:
-        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123 - a path of the system's
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123 - pathlib costs what we all cost
             return file.read() + _time_namespace()
     except OSError:
         return _session() or os.urandom(16)

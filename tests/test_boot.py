@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from host_processes import running
 
-from entitlements.cache.boot import this_boot
+from entitlements.boot import this_boot
 from entitlements.clocks import boot_now
 
 
 def test_every_process_gives_this_boot_the_same_name():
     """A file that one process prepared is of this boot for the next; 0 is no name, since it stands in a new file."""
-    with running("from entitlements.cache.boot import this_boot; tell(this_boot())") as [process]:
+    with running("from entitlements.boot import this_boot; tell(this_boot())") as [process]:
         assert int(process.hear()) == this_boot()
     assert 0 < this_boot() < 2**64
 
