@@ -178,8 +178,9 @@ class RequestView(View):
         if need.met_by(pin) or self._verified:
             return (yield from self.core.by_pin(customer, need, pin))
         decision = yield from self.core.decide(customer, need)
+        if not decision.unavailable:
+            self._verified = True  # once: from here on this request holds to what it was told
         if decision or decision.source is Source.FETCHED:
-            self._verified = True
             self._hold((yield from self.core.hold(customer)))
         return decision
 

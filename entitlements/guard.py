@@ -52,7 +52,7 @@ def gates_of(function: object) -> tuple[Gate, ...]:
         gate = getattr(function, "__dict__", {}).get(MARK)
         if gate is not None and gate not in found:
             found.append(gate)
-        function = getattr(function, "__wrapped__", None)
+        function = function.func if isinstance(function, functools.partial) else getattr(function, "__wrapped__", None)
     return tuple(found)
 
 

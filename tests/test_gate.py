@@ -476,6 +476,22 @@ def test_a_refusal_on_a_view_is_verified_once_and_pinned_anew(truth):
     assert len(truth.calls) == 2
 
 
+def test_r89_a_refusal_holds_for_the_rest_of_the_request(ents, truth):
+    """What a request was told, it is told again, even when a purchase becomes known in its midst."""
+    page = view(ents, "cus_free")
+    with bind(page):
+        told = [page.check("exports").reason for _ in range(2)]
+        truth.held["cus_free"] = {"exports"}
+        ents.invalidate("cus_free")
+        told += [page.check("exports").reason for _ in range(2)]
+        with pytest.raises(FeatureRequired):
+            function()
+        assert "exports" not in page
+    assert told == [Reason.NOT_ENTITLED] * 4
+    with bind(view(ents, "cus_free")):
+        assert function() == 1
+
+
 def test_a_view_on_a_loop_never_blocks_it():
     """A synchronous question on an unloaded view begins the fetch and reads `unavailable`; later it is answered."""
     truth = HeldTruth({"cus_pro": {"exports"}})

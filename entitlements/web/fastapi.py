@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from entitlements.asked import Gate
 from entitlements.decision import enforced
-from entitlements.errors import NotConfigured
 from entitlements.extras import missing
 from entitlements.gate import required, told
 from entitlements.terms import Terms
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from entitlements.decision import Decision
     from entitlements.resolver import Entitlements
-    from entitlements.web.asgi_types import Receive, Scope, Send
     from entitlements.web.refusal import Refusal
 
 __all__ = ["EntitlementsMiddleware", "RequiresFeature", "exception_handlers", "install", "webhook_router"]
@@ -146,8 +144,8 @@ class EntitlementsMiddleware(starlette.EntitlementsMiddleware):
     """Give every request and WebSocket a view of its customer, and turn refusals into responses.
 
     It is Starlette's, argument for argument; see `install`, which puts it where it belongs. Before anything is served
-    it checks that every gate which the path operations name is in force; if one isn't, the application doesn't start,
-    and serves nothing where the server goes on without.
+    it checks that every gate which the path operations name is in force, and that no route leads past one; else the
+    application doesn't start, and serves nothing where the server goes on without.
 
     Raises:
         InvalidSettings: something that it was told can't be right.
@@ -160,20 +158,10 @@ class EntitlementsMiddleware(starlette.EntitlementsMiddleware):
     >>> app.add_middleware(EntitlementsMiddleware, entitlements=ents, customer=lambda request: request.user.org)
     """
 
-    _checked = False
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._checked:
-            app = scope.get("app", self._app)
-            try:
-                self._checked = not isinstance(app, FastAPI) or check(app)
-            except (NotConfigured, TypeError) as error:  # TypeError: a gate that stands in the wrong place
-                if scope["type"] != "lifespan":
-                    raise
-                await receive()
-                await send({"type": "lifespan.startup.failed", "message": str(error)})
-                return
-        await super().__call__(scope, receive, send)
+    def _check(self, app: object) -> None:
+        if isinstance(app, FastAPI):
+            check(app)
+        super()._check(app)
 
 
 def install(  # noqa: PLR0913 - one argument for each thing an application may say

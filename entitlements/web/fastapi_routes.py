@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, ForwardRef, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ForwardRef, get_args, get_origin
 
 from fastapi import FastAPI, params, routing
 from fastapi.dependencies.utils import get_typed_signature
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "gates_in", "served"]
 
-_WORD: Final = re.compile(r"\w+")
-_NAMES: Final = {"RequiresFeature", "Decision"}  # what a gate's annotation holds
-
 
 def served(app: FastAPI) -> Iterable[Any]:
     """List an application's routes as they are served: with the prefix and dependencies of where they are included."""
@@ -38,14 +34,11 @@ def gates_in(dependant: Dependant) -> Iterator[Gate]:
         yield from gates_of(each.call) or (() if gate is None else (gate,))
 
 
-def check(app: FastAPI) -> bool:
+def check(app: FastAPI) -> None:
     """Check that every gate which is written in an application's path operations stands before them.
 
     FastAPI takes an annotation that it can't resolve for a parameter of the query, and of several dependencies in one
     `Annotated` the last: what reads as gated would be open.
-
-    Returns:
-        `True`.
 
     Raises:
         NotConfigured: one doesn't; the message says where, and what to do.
@@ -58,7 +51,6 @@ def check(app: FastAPI) -> bool:
         mounted = getattr(route, "app", None)
         if isinstance(mounted, FastAPI):
             check(mounted)
-    return True
 
 
 def _calls(dependant: Dependant) -> Iterator[Dependant]:
@@ -74,12 +66,11 @@ def _lost(dependant: Dependant) -> Iterator[str]:
     standing = {each.name for each in dependant.dependencies if hasattr(each.call, MARK)}
     for name, parameter in get_typed_signature(dependant.call).parameters.items():
         if isinstance(parameter.annotation, ForwardRef):
-            text = parameter.annotation.__forward_arg__
-            if _NAMES & set(_WORD.findall(text)):
-                yield (
-                    f'"{text}" of {name} can\'t be resolved, so FastAPI takes it for a parameter of the query: import '
-                    "its names where they can be found at run time, or use dependencies=[...]"
-                )
+            text = parameter.annotation.__forward_arg__  # whatever it is: an alias may well hold a gate
+            yield (
+                f'"{text}" of {name} can\'t be resolved, so FastAPI takes it for a parameter of the query: import '
+                "its names where they can be found at run time, or use dependencies=[...]"
+            )
         elif get_origin(parameter.annotation) is Annotated:
             said = [each for each in get_args(parameter.annotation) if isinstance(each, params.Depends)]
             gated = any(hasattr(each, MARK) for each in said)

@@ -15,6 +15,7 @@ from entitlements.web import asgi
 from entitlements.web.site import Site
 
 try:
+    from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.requests import HTTPConnection, Request
     from starlette.routing import Route
@@ -22,13 +23,12 @@ except ImportError as error:
     raise missing("starlette", error) from error
 
 from entitlements.web.starlette_answers import exception_handlers, own_words
+from entitlements.web.starlette_check import check
 from entitlements.web.starlette_gate import EndpointGate, guard_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from typing import NoReturn
-
-    from starlette.applications import Starlette
 
     from entitlements.cache.wait import Wait
     from entitlements.core import Core
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from entitlements.pinned import Pinned
     from entitlements.requirement import Requirement
     from entitlements.resolver import Entitlements
-    from entitlements.web.asgi_types import ASGIApp, Scope
+    from entitlements.web.asgi_types import ASGIApp, Receive, Scope, Send
     from entitlements.web.refusal import Refusal
 
 __all__ = ["EntitlementsMiddleware", "exception_handlers", "install", "requires_feature", "webhook_route"]
@@ -97,7 +97,8 @@ class EntitlementsMiddleware(asgi.SiteMiddleware):
 
     It is the ASGI middleware in Starlette's words: `customer` and `handler` are given Starlette's connection, and what
     is hidden looks as what isn't there. Place it inside of the middleware that finds out who is signed in. See
-    `install`, which does so.
+    `install`, which does so. Before anything is served it checks that no route leads past a gate; if one does, the
+    application doesn't start, and serves nothing where the server goes on without.
 
     Args:
         app: the application.
@@ -113,6 +114,7 @@ class EntitlementsMiddleware(asgi.SiteMiddleware):
 
     Raises:
         InvalidSettings: one of these can't be right.
+        NotConfigured: when it serves: a route leads past a gate; the message says where.
 
     >>> from entitlements import Entitlements
     >>> from starlette.applications import Starlette
@@ -139,6 +141,30 @@ class EntitlementsMiddleware(asgi.SiteMiddleware):
         terms = Terms(status, hide, upgrade_url)
         site = Site(entitlements, _nobody_said if customer is None else customer, terms, handler, awaits=True)
         super().__init__(app, site, preload=preload)
+
+    _checked = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._checked:
+            try:
+                self._check(scope.get("app", self._app))
+            except (NotConfigured, TypeError) as error:  # TypeError: a gate that stands in the wrong place
+                if scope["type"] != "lifespan":
+                    raise
+                await receive()
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            self._checked = True
+        await super().__call__(scope, receive, send)
+
+    def _check(self, app: object) -> None:
+        """Check, before anything is served, that no route leads past a gate.
+
+        Raises:
+            NotConfigured: one does; the message says where, and what to do.
+        """
+        if isinstance(app, Starlette):
+            check(app)
 
     def _given(self, scope: Scope) -> HTTPConnection:
         return Request(scope) if scope["type"] == "http" else HTTPConnection(scope)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, WebSocket
 
 from entitlements import Decision as ImportedDecision
 from entitlements import requires_feature
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from entitlements import Decision
+
+    Alias = Annotated[Decision, RequiresFeature("exports")]
 
 __all__ = ["APPS"]
 
@@ -67,6 +69,40 @@ def _of_a_mounted_application() -> tuple[FastAPI, str]:
     return app, "several dependencies"
 
 
+def _above_the_route() -> tuple[FastAPI, str]:
+    app = _opened()
+
+    @requires_feature("exports")
+    @app.get("/lost")
+    async def lost() -> str:
+        return "ran"
+
+    return app, "the route leads past the gate"
+
+
+def _above_a_router_s_websocket() -> tuple[FastAPI, str]:
+    app, router = _opened(), APIRouter()
+    app.add_api_route("/lost", _anything)
+
+    @requires_feature("exports")
+    @router.websocket("/live")
+    async def live(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    app.include_router(router)
+    return app, "the route leads past the gate"
+
+
+def _aliased() -> tuple[FastAPI, str]:
+    app = _opened()
+
+    @app.get("/lost")
+    async def lost(gate: Alias = None) -> str:  # type: ignore[assignment]
+        return "ran"
+
+    return app, "can't be resolved"
+
+
 def _included_with_a_decorator() -> tuple[FastAPI, str]:
     app, router = _opened(), APIRouter()
     router.add_api_route("/lost", _anything)
@@ -80,4 +116,7 @@ APPS: Final[dict[str, Callable[[], tuple[FastAPI, str]]]] = {
     "two in one": _two_in_one,
     "of a mounted application": _of_a_mounted_application,
     "included with a decorator": _included_with_a_decorator,
+    "above the route": _above_the_route,
+    "above a router's WebSocket": _above_a_router_s_websocket,
+    "aliased": _aliased,
 }

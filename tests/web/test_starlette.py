@@ -667,3 +667,30 @@ def test_an_object_that_never_bought_is_told_what_would_unlock_it(ents, shelf):
     install(app, ents, lambda request: SimpleNamespace(stripe_customer_id=None))
     assert get(app).problem["reason"] == "no_customer"
     assert shelf.fetches == []
+
+
+# --- before anything is served ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gate", [entitlements.requires_feature, requires_feature], ids=["the core's", "Starlette's"])
+def test_a_route_that_leads_past_its_gate_keeps_the_application_shut(ents, gate):
+    """A function that is gated, and routed as it was before, is open; so the application doesn't start, nor serve."""
+
+    async def late(request):
+        return PlainTextResponse("ran")
+
+    guarded = gate("exports")(late)
+    app = app_of(Route("/late", late), Route("/right", guarded))
+    install(app, ents, user)
+
+    async def start():
+        talking = Talk({"type": "lifespan.startup"})
+        await app({"type": "lifespan", "asgi": {"version": "3.0"}}, talking.receive, talking.send)
+        return talking.sent
+
+    [failed] = asyncio.run(start())
+    assert failed["type"] == "lifespan.startup.failed"
+    assert "GET /late: the route leads past the gate" in failed["message"]
+    for path in ("/late", "/right"):
+        with pytest.raises(NotConfigured, match="the route leads past the gate"):
+            get(app, "cus_1", path)
