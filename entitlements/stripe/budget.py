@@ -4,8 +4,11 @@ Stripe allows 25 a second for most operations, entitlements among them, and 25 i
 its latest turns; the next one comes a window after the oldest of them, so that no window ever holds more. Reserving is
 arithmetic, and nobody queues in here.
 
-The turns may lie in memory that several processes share. They don't lock it: two that reserve within the same
-microsecond may take the same turn, which costs one request more than planned, out of the room below Stripe's limit.
+The turns may lie in memory that several processes share. They don't lock it, since a process that is killed or stopped
+would leave it locked: two that reserve at the same moment may take the same turn, which sends one request more than
+planned. Where many are short of turns at once that adds up: two processes that reserve as fast as they can have 20 to
+22 in the busiest second instead of 20, and 8 to 16 of them on two busy cores 20 to 40. Stripe refuses what is beyond
+its 25 with 429, and that is sent again.
 """
 
 from __future__ import annotations
