@@ -204,8 +204,13 @@ class GateContract:
             ("plain_kind", [kind for kind in self.kinds if kind not in {"stream", "websocket"}]),
             ("mount", self.mounts),
         ):
-            if name in metafunc.fixturenames:
+            if name in metafunc.fixturenames and "gate" not in metafunc.fixturenames:
                 metafunc.parametrize(name, several)
+        if "gate" in metafunc.fixturenames:  # every way to name features where it is usual, and one wherever else
+            home, *elsewhere = self.mounts
+            places = [(gate, home) for gate in _GATES] + [("one", mount) for mount in elsewhere]
+            metafunc.parametrize("kind", self.kinds)
+            metafunc.parametrize(("gate", "mount"), places)
 
     @pytest.fixture
     def shop(self) -> Iterator[Shop]:
@@ -217,7 +222,6 @@ class GateContract:
 
     # --- who may, and who may not ------------------------------------------------------------------------------------
 
-    @pytest.mark.parametrize("gate", _GATES)
     def test_the_body_runs_for_whoever_may_and_for_nobody_else(
         self, shop: Shop, kind: str, mount: str, gate: str
     ) -> None:
