@@ -12,6 +12,7 @@ from entitlements.core import Core, identify
 from entitlements.decision import Decision, Reason, enforced
 from entitlements.errors import NotConfigured
 from entitlements.resolver import Entitlements, core_of
+from entitlements.somebody import somebody
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -89,7 +90,7 @@ class Gate:
                     "or give requires_feature a customer="
                 )
             return Asked(self.need, core, view.seen_by(core), None)
-        who = self.customer(*args, **kwargs)
+        who = somebody(self.customer(*args, **kwargs))
         if not lazy and inspect.isawaitable(who):
             if inspect.iscoroutine(who):
                 who.close()
@@ -124,4 +125,4 @@ async def settled(asked: Asked) -> Asked:
     if asked.view is not None:
         await asked.view.settle()
         return asked
-    return Asked(asked.need, asked.core, None, await cast("Awaitable[object]", asked.who))
+    return Asked(asked.need, asked.core, None, somebody(await cast("Awaitable[object]", asked.who)))

@@ -20,6 +20,7 @@ FLOORS = [
         "extras",
         "forks",
         "seldom",
+        "somebody",
         "requirement",
         "pinned",
         "question",

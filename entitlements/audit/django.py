@@ -36,7 +36,7 @@ def _of_view(view: Any, path: str) -> Iterator[Entry]:  # noqa: ANN401 - whateve
     if view_class is None:
         yield Entry(path, (), view)
         return
-    before = (view, *_permissions(view_class))
+    before = (view, *_permissions(view_class, getattr(view, "initkwargs", None) or {}))
     actions = getattr(view, "actions", None)
     if actions:  # a view set's: each method of HTTP has an action of another name
         for verb, action in actions.items():
@@ -51,9 +51,12 @@ def _own(entry: Entry) -> bool:
     return "OPTIONS" not in tuple(entry.methods)
 
 
-def _permissions(view_class: Any) -> Iterator[object]:  # noqa: ANN401 - a REST framework's view class, or any other
-    """List the permissions of a REST framework's view; those that are combined stand for both."""
-    waiting = list(getattr(view_class, "permission_classes", None) or ())
+def _permissions(view_class: Any, said: dict[str, Any]) -> Iterator[object]:  # noqa: ANN401 - a REST framework's, or any
+    """List the permissions of a REST framework's view; those that are combined stand for both.
+
+    What `as_view(...)` or an `@action(...)` was given goes before the class's own.
+    """
+    waiting = list(said.get("permission_classes", getattr(view_class, "permission_classes", None)) or ())
     while waiting:
         permission = waiting.pop(0)
         yield permission

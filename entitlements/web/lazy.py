@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from entitlements.core import identify
 from entitlements.customer import PIN_HOLDS, RequestView
 from entitlements.errors import NotConfigured
+from entitlements.somebody import somebody
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +50,7 @@ class LazyView(RequestView):
         if self._afind is None or self.known:
             return
         try:
-            who = await self._afind()
+            who = somebody(await self._afind())
         except AttributeError as error:
             raise _failed(error) from error
         if not self.known:  # else somebody else found out meanwhile, and one request sees one truth
@@ -71,7 +72,7 @@ class LazyView(RequestView):
 
     def _find_out(self) -> None:
         try:
-            who = self._find()
+            who = somebody(self._find())
         except AttributeError as error:
             # Templates read an AttributeError as "there is no such thing", and would go on as if nothing were wrong.
             raise _failed(error) from error

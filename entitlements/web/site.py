@@ -10,6 +10,7 @@ from entitlements.core import identify
 from entitlements.customer import PIN_HOLDS, RequestView
 from entitlements.errors import InvalidSettings
 from entitlements.resolver import Entitlements, core_of
+from entitlements.somebody import somebody
 from entitlements.stripe.ids import shown
 from entitlements.web.refusal import Request, refuse
 
@@ -64,6 +65,7 @@ class Site:
             InvalidInput: what `customer` returned is no customer.
         """
         core = core_of(self.entitlements)
+        who = somebody(who)
         customer = None if who is None else identify(who)
         return RequestView(core, customer, anonymous=who is None, holds=holds)
 

@@ -20,11 +20,13 @@ from entitlements.web.django.drf import FeaturePermission, FeatureRefused, HasFe
 from entitlements.web.django.drf_refusal import refused
 
 from rest_framework.authentication import BaseAuthentication  # isort: skip - once the settings are there
-from rest_framework.decorators import api_view, permission_classes
-from rest_framework.permissions import AND, OR, BasePermission, OperandHolder
+from rest_framework.decorators import action, api_view, permission_classes
+from rest_framework.permissions import AND, NOT, OR, BasePermission, OperandHolder, SingleOperandHolder
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
 
 exports = HasFeature("exports")
 
@@ -180,10 +182,73 @@ def test_composed_by_the_frameworks_own_operators_it_stays_shut(ask, shelf, answ
     assert ask(api(~OperandHolder(AND, Yes, exports)), WHO[answer]).status == (200 if answer is N else 503)
 
 
-@pytest.mark.parametrize("make", [lambda: ~exports, lambda: ~exports & Yes])
-def test_nobody_neither_has_nor_lacks_a_feature(ask, make):
-    """Who isn't signed in may be somebody who has it: `~HasFeature` lets nobody in who isn't known."""
-    assert ask(api(make()), None).status == 403
+sso = HasFeature("sso")
+NEGATED = {
+    "~x": lambda: ~exports,
+    "~x & yes": lambda: ~exports & Yes,
+    "~(x & y)": lambda: ~(exports & sso),
+    "~(x | y)": lambda: ~(exports | sso),
+    "~(~x & ~y)": lambda: ~(~exports & ~sso),
+    "~(~x | y)": lambda: ~(~exports | sso),
+    "~~(x & y)": lambda: ~~(exports & sso),
+    "~~~(x & y)": lambda: ~~~(exports & sso),
+    "~(yes & x)": lambda: ~(Yes & exports),
+    "~(no & x)": lambda: ~(No & exports),
+    "~(x & no)": lambda: ~(exports & No),
+    "~(no | x)": lambda: ~(No | exports),
+    "~(yes & no & x)": lambda: ~(Yes & No & exports),
+    "~(~yes & x)": lambda: ~(~Yes & exports),
+    "~(~yes & (x | y))": lambda: ~(~Yes & (exports | sso)),
+    "~(~x & no) & yes": lambda: ~(~exports & No) & Yes,
+}
+
+
+@pytest.mark.parametrize("on_objects", [False, True])
+@pytest.mark.parametrize("expression", NEGATED)
+def test_nobody_neither_has_nor_lacks_a_feature(ask, expression, on_objects):
+    """Who isn't signed in may be somebody who has it: what is turned round and holds a gate lets nobody in."""
+    reply = ask(api(NEGATED[expression](), on_objects=on_objects), None)
+    assert (reply.status, body_of(reply)["reason"]) == (403, "anonymous")
+
+
+def test_a_negation_of_objects_alone_admits_nobody(ask):
+    """A view that checks its objects only asks the same of them."""
+
+    class Page(APIView):
+        authentication_classes = (Session,)
+
+        def check_permissions(self, request): ...
+
+        def get_permissions(self):
+            return [(~(No2 & exports))()]
+
+        def get(self, request):
+            self.check_object_permissions(request, object())
+            return Response("seen")
+
+    assert [ask(Page.as_view(), who).status for who in (None, "cus_1")] == [403, 200]
+
+
+def test_nobody_is_admitted_by_what_another_permission_says(ask):
+    """Beside a gate, however it is turned round, what admits anybody admits who isn't signed in."""
+    for permission in (exports | Yes, ~exports | Yes, ~(exports & sso) | Yes, (Yes & Yes & exports) | Yes, Yes | ~sso):
+        assert ask(api(permission), None).status == 200
+
+
+def test_the_frameworks_own_negation_admits_nobody(ask):
+    """A gate within operators that were made without our part in it is turned round for nobody either."""
+    for inner in (exports, OperandHolder(AND, Yes, exports), OperandHolder(OR, No, exports)):
+        assert ask(api(SingleOperandHolder(NOT, inner)), None).status == 403
+        assert ask(api(SingleOperandHolder(NOT, inner)), "cus_2").status == 200
+
+
+def test_expressions_are_compared_by_what_they_say():
+    """Two that were written alike are equal, as the framework's are, and permissions are themselves alone."""
+    assert (exports & Yes, ~(exports | No), ~~(exports & No)) == (exports & Yes, ~(exports | No), ~~(exports & No))
+    assert ~(exports & Yes) != ~(exports & No)
+    assert exports != HasFeature("exports")
+    assert exports != OperandHolder(AND, Yes, No)
+    assert len({exports, exports, exports & Yes, exports & Yes}) == 2
 
 
 def test_reading_goes_on_while_it_can_t_be_told(ask, shelf):
@@ -410,6 +475,33 @@ def test_the_audit_sees_through_expressions():
         gates = {route.path: set(route.gates) for route in audited(None).routes}
     assert gates["/page"] == {Requirement(("exports",)), Requirement(("sso",))}
     assert (gates["/other"], gates["/third"]) == (set(), {Requirement(("exports",))})
+
+
+def test_the_audit_reads_what_a_route_was_given():
+    """Permissions that `@action` or `as_view` was given stand in place of the class's own."""
+
+    class Rows(ViewSet):
+        permission_classes = (exports,)
+
+        @action(detail=False, permission_classes=[HasFeature("sso")])
+        def best(self, request): ...
+
+        @action(detail=False, permission_classes=[])
+        def open(self, request): ...
+
+        def list(self, request): ...
+
+    routes = SimpleRouter()
+    routes.register("rows", Rows, basename="rows")
+    page = type("Page", (APIView,), {"permission_classes": (exports,), "get": lambda self, request: None})
+    with project([*routes.urls, path("page", page.as_view(permission_classes=[HasFeature("sso")]))]):
+        gates = {route.path: route.gates for route in audited(None).routes if "GET" in route.methods}
+    assert gates == {
+        "/^rows/$": (Requirement(("exports",)),),
+        "/^rows/best/$": (Requirement(("sso",)),),
+        "/^rows/open/$": (),
+        "/page": (Requirement(("sso",)),),
+    }
 
 
 def test_every_composition_is_named():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import path
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.views import View
-from web_django import exchange_with, project
+from web_django import AnonymousUser, exchange_with, project
 from web_shelf import Shelf
 
 from entitlements import Entitlements, InvalidInput, InvalidSettings, NotConfigured
@@ -68,6 +70,24 @@ def by_header(request):
 
 async def by_header_async(request):
     return by_header(request)
+
+
+@pytest.mark.parametrize("user", [AnonymousUser, lambda: SimpleLazyObject(AnonymousUser)])
+def test_django_s_anonymous_user_is_nobody_at_a_gate(ask, user):
+    """A gate's own `customer=` may return `request.user`, whoever that is, as ENTITLEMENTS["CUSTOMER"] may."""
+
+    async def found(request, number):
+        return user()
+
+    @requires_feature("exports", customer=lambda request, number: user())
+    def page(request, number): ...
+
+    @requires_feature("exports", customer=found)
+    async def async_page(request, number): ...
+
+    for view in (page, async_page):
+        reply = ask(view)
+        assert (reply.status, json.loads(reply.body)["reason"]) == (403, "anonymous")
 
 
 pages = pytest.mark.parametrize("page", [Page, AsyncPage])

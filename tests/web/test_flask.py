@@ -27,6 +27,7 @@ from flask.views import MethodView
 from web_shelf import Shelf
 from web_wsgi import Visit, call
 from werkzeug.exceptions import NotFound
+from werkzeug.local import LocalProxy
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from entitlements import (
@@ -232,6 +233,55 @@ def test_the_customer_is_found_once_and_late(app, gated):
     assert found == ["/page", "/page"]
 
 
+STAND_INS = {
+    "a proxy to an id": (lambda: LocalProxy(lambda: "cus_1"), 200, None),
+    "a proxy to a customer": (lambda: LocalProxy(lambda: SimpleNamespace(stripe_customer_id="cus_1")), 200, None),
+    "a proxy to nobody": (lambda: LocalProxy(lambda: None), 403, "anonymous"),
+    "a proxy to a proxy to nobody": (lambda: LocalProxy(lambda: LocalProxy(lambda: None)), 403, "anonymous"),
+    "an anonymous user": (lambda: SimpleNamespace(is_anonymous=True), 403, "anonymous"),
+    "a proxy to an anonymous user": (
+        lambda: LocalProxy(lambda: SimpleNamespace(is_anonymous=True)),
+        403,
+        "anonymous",
+    ),
+    "an anonymous user with no id": (
+        lambda: SimpleNamespace(is_anonymous=True, stripe_customer_id=None),
+        403,
+        "anonymous",
+    ),
+    "a guest who has bought": (lambda: SimpleNamespace(is_anonymous=True, stripe_customer_id="cus_1"), 200, None),
+    "a user who has not bought": (
+        lambda: SimpleNamespace(is_anonymous=False, stripe_customer_id=None),
+        402,
+        "no_customer",
+    ),
+}
+
+
+@pytest.mark.parametrize("of_the_gate", [False, True])
+@pytest.mark.parametrize("kind", STAND_INS)
+def test_what_stands_in_for_a_user_is_seen_through(app, gated, kind, of_the_gate):
+    """`customer=` may return a proxy, as `current_user` is, and what a login extension has for nobody."""
+    make, status, reason = STAND_INS[kind]
+    if of_the_gate:
+        app.add_url_rule("/own", "own", requires_feature("exports", customer=make)(lambda: "exported"))
+    reply = get(gated(make), "/own" if of_the_gate else "/exports")
+    assert (reply.status_code, reply.json and reply.json["reason"]) == (status, reason)
+
+
+def test_an_async_gate_sees_through_a_proxy_too(app, gated):
+    """Where the customer is awaited, what is found is seen through as it is elsewhere."""
+
+    async def nobody():
+        return LocalProxy(lambda: None)
+
+    async def page():
+        return "exported"
+
+    app.add_url_rule("/own", "own", requires_feature("exports", customer=nobody)(page))
+    assert get(gated(), "/own").json["reason"] == "anonymous"
+
+
 @pytest.mark.parametrize("who", ["", 7, object(), "cus 1"])
 def test_what_is_no_customer_is_an_error_not_a_guess(app, gated, shelf, who):
     """R35, R11: a callback that returns nonsense is a bug to be seen, and nobody is asked about anybody."""
@@ -249,12 +299,13 @@ def test_what_is_no_customer_is_an_error_not_a_guess(app, gated, shelf, who):
         "{{ entitlements.features }}",
     ],
 )
-def test_a_callback_that_fails_never_reads_as_a_no_in_a_template(app, gated, template):
+@pytest.mark.parametrize("customer", [lambda: g.user.organisation, lambda: LocalProxy(lambda: g.user)])
+def test_a_callback_that_fails_never_reads_as_a_no_in_a_template(app, gated, template, customer):
     """Jinja takes an AttributeError for "no such thing"; what a callback gets wrong is an error all the same."""
     app.testing = True
     app.add_url_rule("/page", "page", lambda: render_template_string(template))
     with pytest.raises(NotConfigured, match="customer= failed"):
-        get(gated(lambda: g.user.organisation), "/page")
+        get(gated(customer), "/page")
 
 
 def test_a_copied_context_does_not_carry_the_customer_to_another_thread(app, gated):

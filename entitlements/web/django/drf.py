@@ -14,7 +14,7 @@ from entitlements.web.django.page import view_of
 try:
     from rest_framework.permissions import BasePermission
 
-    from entitlements.web.django.drf_composing import Composable, explain
+    from entitlements.web.django.drf_composing import Composable, composable, explain
     from entitlements.web.django.drf_refusal import FeatureRefused, refused
 except ImportError as error:
     raise missing("drf", error) from error
@@ -44,8 +44,8 @@ def HasFeature(  # noqa: N802, PLR0913 - it stands where classes stand; one argu
 
     It composes with `&`, `|` and `~`. A no in the end is answered with 402 and what would unlock it, through the
     framework's own exceptions and renderers. When it can't be told, nothing opens: `HasFeature("exports") | IsStaff`
-    lets staff in and answers 503 to others, and so does `~HasFeature("exports")`, which means "known to lack it" and
-    isn't true of nobody either.
+    lets staff in and answers 503 to others, and so does `~HasFeature("exports")`, which means "known to lack it". What
+    is turned round by `~` and holds a gate, however deep, admits no one who isn't signed in.
 
     The user is the one that the framework has authenticated, by a token or in whatever way. EntitlementsMiddleware has
     to be there.
@@ -79,7 +79,7 @@ def HasFeature(  # noqa: N802, PLR0913 - it stands where classes stand; one argu
     admitted = decorate(_admitted)
     gate = gates_of(admitted)[0]
     body = {"ask": staticmethod(admitted), MARK: gate, "__module__": __name__}
-    return cast("type[FeaturePermission]", Composable(f'HasFeature("{gate.need}")', (FeaturePermission,), body))
+    return cast("type[FeaturePermission]", composable(f'HasFeature("{gate.need}")', FeaturePermission, body))
 
 
 def _admitted(request: APIRequest, view: APIView) -> bool:
@@ -112,7 +112,7 @@ class FeaturePermission(BasePermission, metaclass=Composable):
         """Say whether the customer may; a no that stands in the end is then answered with what would unlock it.
 
         Raises:
-            FeatureRefused: it can't be told.
+            FeatureRefused: it can't be told, or nobody is signed in, of whom neither this nor its negation is true.
             NotConfigured: the middleware has not seen the request.
         """
         page = view_of(request._request)  # noqa: SLF001 - the framework documents no other way to Django's request
@@ -122,7 +122,9 @@ class FeaturePermission(BasePermission, metaclass=Composable):
         except EntitlementsUnavailable as error:
             raise refused(error, page.project.terms) from error
         except FeatureRequired as error:
-            return self._lacks(page, error, request, view)
+            if error.decision.reason is Reason.ANONYMOUS:
+                raise _of_nobody(page, error, request, view) from error
+            return self._lacks(page, error, view)
         if not self.wanted:
             self.message = f"This is for whoever lacks “{gates_of(self.ask)[0].need}”."
         return self.wanted
@@ -132,11 +134,31 @@ class FeaturePermission(BasePermission, metaclass=Composable):
         del obj
         return self.has_permission(request, view)
 
-    def _lacks(self, page: PageView, error: FeatureRequired, request: APIRequest, view: APIView) -> bool:
-        anonymous = error.decision.reason is Reason.ANONYMOUS
-        if not self.wanted and not anonymous:
+    def refuse_nobody(self, request: APIRequest, view: APIView) -> None:
+        """Go on only if somebody is signed in, whatever the feature.
+
+        Raises:
+            FeatureRefused: nobody is.
+        """
+        page = view_of(request._request)  # noqa: SLF001 - see `has_permission`
+        page.follow()
+        try:
+            self.ask(request, view)
+        except EntitlementsUnavailable:
+            return
+        except FeatureRequired as error:
+            if error.decision.reason is Reason.ANONYMOUS:
+                raise _of_nobody(page, error, request, view) from error
+
+    def _lacks(self, page: PageView, error: FeatureRequired, view: APIView) -> bool:
+        if not self.wanted:
             return True
         self.message = str(error)
-        header = view.get_authenticate_header(request) if anonymous and not request.successful_authenticator else None
-        explain(view, refused(error, page.project.terms, auth_header=header))
+        explain(view, refused(error, page.project.terms))
         return False
+
+
+def _of_nobody(page: PageView, error: FeatureRequired, request: APIRequest, view: APIView) -> FeatureRefused:
+    """Refuse nobody, and say how to sign in where the framework would."""
+    header = None if request.successful_authenticator else view.get_authenticate_header(request)
+    return refused(error, page.project.terms, auth_header=header)
