@@ -888,8 +888,8 @@ BANK = [
     Bug(
         "an empty secret is one",
         "entitlements.stripe.signature",
-        "if not isinstance(key, Secret) or not key:",
-        "if not isinstance(key, Secret):",
+        "if not isinstance(secret, Secret) or not secret:",
+        "if not isinstance(secret, Secret):",
         "tests/fuzz/test_fuzz_webhook_header.py",
     ),
     Bug(
