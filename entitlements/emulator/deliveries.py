@@ -77,6 +77,7 @@ class Deliveries:
         self._faults = faults
         self._struck: dict[int, tuple[str, ...]] = {}
         self._lanes: dict[str, Lane] = {}
+        self._ending: list[Lane] = []  # of endpoints that are no more, with a last delivery on its way
         self._running = False
         self._guard = threading.Lock()
         self.changed = threading.Condition()
@@ -106,7 +107,7 @@ class Deliveries:
         """Stop sending; what is unsent stays in the outbox."""
         with self._guard:
             self._running = False
-            lanes, self._lanes = list(self._lanes.values()), {}
+            lanes, self._lanes, self._ending = [*self._lanes.values(), *self._ending], {}, []
         for lane in lanes:
             lane.stop()
 
@@ -209,7 +210,9 @@ class Deliveries:
             standing = {each for (each,) in tx.sql("SELECT id FROM objects WHERE kind = 'webhook_endpoint'")}
         for endpoint, lane in list(self._lanes.items()):
             if endpoint not in standing or not lane.is_alive():
-                self._lanes.pop(endpoint).end()
+                del self._lanes[endpoint]
+                lane.end()
+                self._ending = [*(each for each in self._ending if each.is_alive()), lane]
 
     def _waiting(self) -> set[str]:
         with self._store.transaction() as tx:
