@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+import pytest
 from web_asgi import exchanging
 from web_fastapi import KINDS, fastapi_app
 from web_starlette import customer_of
@@ -30,6 +31,7 @@ class TestInstalled(GateContract):
         install(app, shop.ents, customer_of(shop), **said)
 
 
+@pytest.mark.soak
 class TestMiddlewareAlone(TestInstalled):
     """An application that was given the middleware and nothing else."""
 

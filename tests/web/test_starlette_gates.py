@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+import pytest
 from starlette.middleware import Middleware
 from web_asgi import exchanging
 from web_starlette import KINDS, customer_of, starlette_app
@@ -30,6 +31,7 @@ class TestInstalled(GateContract):
         install(app, shop.ents, customer_of(shop), **said)
 
 
+@pytest.mark.soak
 class TestMiddlewareAlone(TestInstalled):
     """An application that was given the middleware, and forgot the exception handlers."""
 
@@ -37,6 +39,7 @@ class TestMiddlewareAlone(TestInstalled):
         app.user_middleware = [Middleware(EntitlementsMiddleware, shop.ents, customer_of(shop), **said)]
 
 
+@pytest.mark.soak
 class TestAround(TestInstalled):
     """An application that was wrapped as a whole, so that its own answer to an error comes before the middleware's."""
 
